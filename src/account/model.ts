@@ -98,6 +98,12 @@ export interface Account {
    */
   readonly boundTo?: CertificateBinding;
   /**
+   * A bait: its tokens are issued to be found and are let in nowhere, whatever becomes of the
+   * record. They stand among the `retired` ones from the beginning, and `token` is null: so a gate
+   * that knows nothing of baits refuses them, too. Absent: an account like any other.
+   */
+  readonly honey?: true;
+  /**
    * Brought back by an import that was told to: what was known against the account as of this
    * change of the registry, or from an earlier registry, counts no more. Absent: it never was.
    */

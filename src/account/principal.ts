@@ -41,8 +41,8 @@ export interface Principal {
    */
   readonly expiresAtMs: number | null;
   /**
-   * A service account that is active, never expires and is let in from anywhere: nothing needs to
-   * be asked about it.
+   * A service account that is active, never expires, is let in from anywhere and is no bait:
+   * nothing needs to be asked about it.
    */
   readonly countsAlways: boolean;
   /**
@@ -90,9 +90,10 @@ class CompiledAccount implements Principal {
 
   constructor(account: Account) {
     this.account = account;
-    this.liveDigest =
-      account.kind === 'service' && account.token !== null ? account.token.digest : NO_DIGEST;
-    const previous = account.kind === 'service' ? (account.previous ?? null) : null;
+    // A bait has no token that counts, whatever stands in its record.
+    const holdsToken = account.kind === 'service' && account.honey !== true;
+    this.liveDigest = holdsToken && account.token !== null ? account.token.digest : NO_DIGEST;
+    const previous = holdsToken ? (account.previous ?? null) : null;
     this.previousDigest = previous?.digest ?? NO_DIGEST;
     // No moment that can be read: then it is over.
     this.previousUntilMs = previous === null ? 0 : Date.parse(previous.validUntil) || 0;
@@ -101,6 +102,7 @@ class CompiledAccount implements Principal {
       account.kind === 'service' &&
       account.status === 'active' &&
       this.expiresAtMs === null &&
+      account.honey !== true &&
       !isRestricted(account);
     this.perApplicationRoles = distinctRoles(account);
     this.#grants = indexed(account.grants, (grant) => grant.application);

@@ -38,6 +38,8 @@ export interface AccountQuery {
   /** Has the role anywhere: by default, in a team or by a grant. */
   readonly role?: string;
   readonly team?: string;
+  /** Only baits. */
+  readonly honey?: boolean;
   /** The live token has never been let in, as far as is known. */
   readonly neverUsed?: boolean;
   /** The live token has not been let in for so many days, or never; and it is older than that. */
@@ -130,6 +132,7 @@ function queryOf(input: AccountQuery, nowMs: number): ListQuery {
     status: input.status ?? null,
     role: input.role ?? null,
     team: input.team ?? null,
+    honey: input.honey ?? false,
     neverUsed: input.neverUsed ?? false,
     unusedSinceMs: ago(input.unusedForDays),
     expiresUntilMs: ahead === undefined ? null : nowMs + ahead * DAY_MS,

@@ -54,6 +54,7 @@ export const CSV_LISTS = {
     ['tokenLastUsedFrom', ({ token }) => token?.lastUsed?.address],
     ['allowedNetworks', ({ allowedNetworks }) => allowedNetworks.join(' ')],
     ['boundTo', ({ boundTo }) => bindingWords(boundTo)],
+    ['honey', ({ honey }) => String(honey)],
     ['description', ({ description }) => description],
   ]),
   roles: listOf<ListedRole>([

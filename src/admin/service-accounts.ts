@@ -26,6 +26,8 @@ export interface NewServiceAccount extends RestrictionInput {
   readonly description?: string;
   readonly expiresAt?: string | null;
   readonly teams?: readonly TeamMembership[];
+  /** A bait: as in `Account`. It stays one. */
+  readonly honey?: boolean;
 }
 
 /**
@@ -47,11 +49,7 @@ export function createServiceAccount(
     const records = await Records.read(context.store);
     const id = newAccountId();
     const token = newToken(id);
-    const account: Account = {
-      ...readNew(input, records, nowMs),
-      id,
-      token: { digest: tokenDigest(token), createdAt: isoOf(nowMs) },
-    };
+    const account = issuedTo({ ...readNew(input, records, nowMs), id, token: null }, token, nowMs);
     const edit = { kind: 'account', key: id, before: null, after: account } as const;
     return {
       edit,
@@ -84,9 +82,18 @@ function readNew(
     updatedAt: at,
     expiresAt,
     ...restrictionIn(input),
+    ...(input.honey === true ? { honey: true } : {}),
     retired: [],
     password: null,
   };
+}
+
+/** The account with this token as its only one. A bait's is among those that count no more. */
+function issuedTo(account: Account, token: string, nowMs: number): Account {
+  const issued: StoredToken = { digest: tokenDigest(token), createdAt: isoOf(nowMs) };
+  return account.honey === true
+    ? { ...account, token: null, ...retiring(account, [issued, account.token, account.previous]) }
+    : { ...account, token: issued, ...retiring(account, [account.token, account.previous]) };
 }
 
 export type Rotation = AccountRef & {
@@ -100,7 +107,8 @@ export type Rotation = AccountRef & {
 /**
  * Issues a new token. The previous one is refused from the moment the change is stored, unless an
  * overlap is asked for; whatever was left of an earlier overlap ends now. A status or an expiry
- * that keeps the account out stays as it is.
+ * that keeps the account out stays as it is. A bait gets another bait; those before it go on being
+ * told of, as many as the account keeps.
  */
 export function rotateToken(
   context: AdminContext,
@@ -123,9 +131,8 @@ async function issue(
     check(before);
     issued = newToken(before.id);
     const nowMs = context.clock.wallMs();
+    if (overlapMs === 0 || before.token === null) return issuedTo(before, issued, nowMs);
     const token = { digest: tokenDigest(issued), createdAt: isoOf(nowMs) };
-    if (overlapMs === 0 || before.token === null)
-      return { ...before, token, ...retiring(before, [before.token, before.previous]) };
     const previous = { ...before.token, validUntil: isoOf(nowMs + overlapMs) };
     return { ...before, token, ...retiring(before, [before.previous]), previous };
   });

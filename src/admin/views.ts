@@ -36,6 +36,8 @@ export interface AccountView {
   readonly allowedNetworks: readonly string[];
   /** The client certificate without which its token counts for nothing; null: it needs none. */
   readonly boundTo: CertificateBinding | null;
+  /** A bait: its token is let in nowhere, and whoever presents it is told of. */
+  readonly honey: boolean;
   /** The live token: its public handle, as in audit events, and when it was issued. */
   readonly token: TokenView | null;
   /** The token before it, while a rotation's overlap lets it in too. */
@@ -100,6 +102,7 @@ export function viewAccount(
     expiresAt: account.expiresAt,
     allowedNetworks: account.allowedNetworks ?? [],
     boundTo: account.boundTo ?? null,
+    honey: account.honey === true,
     token: account.token === null ? null : viewToken(account.token, uses),
     previousToken: viewPrevious(account.previous ?? null, nowMs, uses),
     subject: account.subject ?? null,

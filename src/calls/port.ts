@@ -1,6 +1,7 @@
 import type { Assertions } from '../assertion/assertions.ts';
 import type { CallEvents } from '../audit/event/call-event.ts';
 import type { FloodFold } from '../audit/floods/flood.ts';
+import type { HoneyTokens } from '../audit/notices/honey-tokens.ts';
 import type { Outbox } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Decider } from '../decision/decide.ts';
@@ -36,6 +37,8 @@ export interface CallServices {
   readonly events: CallEvents;
   /** Counts refusals that come too thick to be recorded one by one. */
   readonly floods: Pick<FloodFold, 'folds'>;
+  /** Tells of honey tokens that are presented. */
+  readonly honey: Pick<HoneyTokens, 'presented'>;
   readonly meter: CallMeter;
   readonly openCalls: Pick<OpenCalls, 'add' | 'remove' | 'stands' | 'covered'>;
   readonly uses: Pick<LastUses, 'note'>;

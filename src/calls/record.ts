@@ -1,3 +1,4 @@
+import type { Account } from '../account/model.ts';
 import type { Assertion } from '../assertion/assertions.ts';
 import type { EventBytes } from '../audit/event/bytes.ts';
 import type { AccountFacts, CallFacts, EndFacts } from '../audit/event/call-facts.ts';
@@ -141,6 +142,7 @@ export class CallRecord
       outbox.writeEnd(writeOutcome, this, verdict.account?.account.id ?? null);
       outbox.permits.remove(this);
     }
+    if (verdict.honey !== null) this.#honey(verdict.honey, verdict.tokenId);
     const { accessLog, meter, tracer } = this.#services;
     const measure = {
       route: verdict.route,
@@ -157,6 +159,21 @@ export class CallRecord
     meter.callEnded(measure);
     if (accessLog !== null) accessLog.write(this, measure);
     if (tracer !== null) tracer.ended(this, measure);
+  }
+
+  /** Only now that the caller has its response: nothing in it, nor its time, tells of it. */
+  #honey(bait: Account, tokenId: string | null): void {
+    const { method, path, userAgent, clientAddress } = this;
+    this.#services.honey.presented({
+      bait,
+      tokenId: tokenId ?? '',
+      clientAddress,
+      door: this.door ?? 'http1',
+      method,
+      path,
+      userAgent,
+      requestId: this.id,
+    });
   }
 
   /** What the upstream is told of it. @param isKnown the caller is an account */

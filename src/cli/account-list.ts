@@ -19,6 +19,7 @@ export interface ListOptions extends CommonOptions {
   readonly unused?: number;
   readonly lastUsed?: boolean;
   readonly olderThan?: number;
+  readonly honey?: boolean;
   readonly prefix?: string;
   readonly sort?: ListSort;
   readonly reverse?: boolean;
@@ -87,6 +88,7 @@ export function withFilters(command: Command, kind: AccountKind): Command {
     );
   if (kind === 'user') return command;
   return command
+    .option('--honey', 'is a bait: let in nowhere, and whoever presents its token is told of')
     .option('--never-used', 'its token has never been let in, as far as is known')
     .option(
       '--unused <days>',
@@ -221,6 +223,7 @@ export function filterOf({
   unused,
   lastUsed,
   olderThan,
+  honey,
   prefix,
   sort,
   reverse,
@@ -235,6 +238,7 @@ export function filterOf({
     ...given('unusedForDays', unused),
     ...given('lastUsed', lastUsed ?? (sort === 'lastUsed' ? true : undefined)),
     ...given('tokenOlderThanDays', olderThan),
+    ...given('honey', honey),
     ...given('namePrefix', prefix),
     ...given('sort', sort),
     ...given('order', reverse === true ? ('descending' as const) : undefined),
@@ -261,6 +265,10 @@ function row(
 }
 
 function statusWords(account: AccountView): string {
+  return account.honey ? `${standing(account)}, honey` : standing(account);
+}
+
+function standing(account: AccountView): string {
   if (account.status === 'inactive') return 'inactive';
   return account.expired ? 'expired' : 'active';
 }
@@ -299,7 +307,9 @@ function restrictionLines({
   ];
 }
 
-function tokenLines({ token, previousToken }: AccountView): readonly (readonly [string, string])[] {
+function tokenLines(account: AccountView): readonly (readonly [string, string])[] {
+  const { token, previousToken, honey, retiredTokens } = account;
+  if (honey) return [['Honey token', `${retiredTokens[0] ?? '-'}, let in nowhere`]];
   return [
     ['Token issued', token?.createdAt ?? 'it has none'],
     ['Token last used', lastUse(token)],

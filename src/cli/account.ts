@@ -26,6 +26,7 @@ interface CreateOptions extends CommonOptions, TokenOptions {
   readonly expires?: string | null;
   readonly team?: readonly TeamMembership[];
   readonly allowedNetwork?: readonly string[];
+  readonly honey?: boolean;
 }
 
 interface EditOptions extends CommonOptions {
@@ -62,11 +63,12 @@ function addCreate(account: Command): void {
       'let it in from there alone: 10.0.0.0/8 (may be repeated)',
       networks,
     )
+    .option('--honey', 'a bait: its token is let in nowhere, and whoever presents it is told of')
     .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
     .option('--yes', 'replace an existing token file without asking')
     .action(async (name: string, options: CreateOptions) => {
       await withReach(options, true, ({ control, actor }) =>
-        issueToken(options, `Created the service account ${name}.`, () =>
+        issueToken(options, `Created the ${wordFor(options)} account ${name}.`, () =>
           control.administration.createServiceAccount(actor, {
             name,
             role: options.role,
@@ -74,6 +76,7 @@ function addCreate(account: Command): void {
             ...given('expiresAt', options.expires),
             ...given('teams', options.team),
             ...given('allowedNetworks', options.allowedNetwork),
+            ...given('honey', options.honey),
           }),
         ),
       );
@@ -82,7 +85,12 @@ function addCreate(account: Command): void {
     create,
     'sallyport account create ci-pipeline --role deployer --description "Builds of the main branch"',
     'sallyport account create nightly --role none --team payments:deployer --expires 90d --token-file nightly.token',
+    'sallyport account create old-backup --role none --honey',
   );
+}
+
+function wordFor({ honey }: CreateOptions): string {
+  return honey === true ? 'honey' : 'service';
 }
 
 interface RotateOptions extends CommonOptions, TokenOptions {
@@ -121,6 +129,7 @@ function addRotate(account: Command): void {
             ...given('waitMs', options.wait),
           } as const;
           const issued = await control.administration.rotateToken(actor, input);
+          if (issued.account.honey) return issued;
           if (issued.account.status === 'inactive')
             note(`${name} is inactive: the token works once it is activated`);
           if (issued.account.expired)

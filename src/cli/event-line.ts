@@ -21,6 +21,8 @@ function lineOf(event: ReadEvent): string {
       return signIn(event);
     case 'decision':
       return 'count' in event ? folded(event) : decision(event);
+    case 'notice':
+      return notice(event);
     case 'chain':
       return chain(event);
     case 'unreadable':
@@ -81,6 +83,18 @@ function outcome(event: Extract<AuditEvent, { phase: 'outcome' }>): string {
 function change({ type, target, actor }: EventOf<'change'>): string {
   const what = `${type} ${target.kind} ${target.name}`;
   return `${styled('yellow', 'changed')}  ${visible(`${what}  (by ${actor.name}, ${actor.via})`)}`;
+}
+
+function notice({ type, instance, target, count = 1, ...about }: EventOf<'notice'>): string {
+  const { clientAddress, expiresAt, detail } = about;
+  const how = [
+    ...(count === 1 ? [] : [`${count} times`]),
+    ...(expiresAt === undefined ? [] : [`at ${expiresAt}`]),
+    ...(detail === undefined ? [] : [detail]),
+    ...(clientAddress === undefined ? [] : [`from ${clientAddress}`]),
+  ];
+  const said = how.length === 0 ? '' : `  (${how.join(', ')})`;
+  return `${styled('red', 'notice ')}  ${visible(`${type}  ${target?.name ?? instance}${said}`)}`;
 }
 
 function chain(event: EventOf<ChainKind>): string {

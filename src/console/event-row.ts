@@ -51,6 +51,8 @@ function wordsOf(event: ReadEvent): Words {
       return outcome(event);
     case 'decision':
       return 'count' in event ? folded(event) : decision(event);
+    case 'notice':
+      return notice(event);
     case 'chain':
       return {
         tone: event.type === 'events-lost' ? 'warn' : '',
@@ -157,6 +159,30 @@ function outcome(event: Extract<AuditEvent, { phase: 'outcome' }>): Words {
     ending: true,
   };
 }
+
+function notice(event: EventOf<'notice'>): Words {
+  const { type, count = 1, expiresAt, detail, clientAddress } = event;
+  const times = count === 1 ? '' : `, ${plural(count, 'time')}`;
+  return {
+    tone: type === 'honey-token-presented' ? 'bad' : 'warn',
+    verdict: 'Notice',
+    who: event.target?.name ?? event.instance,
+    what: `${NOTICES[type]}${times}`,
+    detail: sentence([
+      ...(expiresAt === undefined ? [] : [`at ${secondWords(expiresAt)}`]),
+      ...(detail === undefined ? [] : [detail]),
+      ...(clientAddress === undefined ? [] : [`from ${clientAddress}`]),
+    ]),
+    result: '',
+  };
+}
+
+const NOTICES: Readonly<Record<EventOf<'notice'>['type'], string>> = {
+  'honey-token-presented': 'Somebody presented its honey token',
+  'account-expiring': 'The account expires soon',
+  'certificate-expiring': 'A certificate expires soon',
+  'gaps-found': 'Accepted events are lost',
+};
 
 /** Damaged, or of another version: shown as it is rather than missing. */
 function unreadable({ reason, line }: UnreadableEvent): Words {

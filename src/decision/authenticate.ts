@@ -6,7 +6,7 @@ import type { ClientCertificate } from '../http/request-head.ts';
 import { whyNotFrom } from './origin.ts';
 
 /** How an account stands, whoever shows its token. */
-export type Standing = Exclude<Proof, 'token-revoked' | 'address-refused' | 'token-unbound'>;
+export type Standing = Exclude<Proof, 'address-refused' | 'token-unbound'>;
 
 /** How a presented token fares against the account that it names. */
 export type Proof =
@@ -69,6 +69,8 @@ export function standingOf(account: Principal, nowMs: number): Standing {
   // People hold no token and are never let through the proxied APIs; to the caller their account
   // does not exist.
   if (account.account.kind !== 'service') return 'token-unknown';
+  // Its tokens never count.
+  if (account.account.honey === true) return 'token-revoked';
   if (account.account.status !== 'active') return 'account-inactive';
   return account.expiresAtMs !== null && nowMs >= account.expiresAtMs ? 'token-expired' : 'proven';
 }

@@ -263,6 +263,8 @@ function standingWords(
   const { name, kind, expiresAt } = account.account;
   if (kind === 'user')
     return `${name} is a person: people hold no token and are refused by the proxied APIs.`;
+  if (standing === 'token-revoked')
+    return `${name} is a honey account: its tokens are let in nowhere, and whoever presents one is told of.`;
   if (standing === 'account-inactive') return `${name} is inactive.`;
   return standing === 'token-expired'
     ? `${name} expired at ${expiresAt}.`

@@ -1,3 +1,4 @@
+import type { Account } from '../account/model.ts';
 import type { Principal } from '../account/principal.ts';
 import { tokenDigest, tokenId } from '../account/token.ts';
 import type { Clock } from '../clock.ts';
@@ -16,6 +17,8 @@ export interface Identity {
   claimedAccountId: string | null;
   /** Of a token that has matched, live or retired. */
   tokenId: string | null;
+  /** The bait whose token was shown; nobody has proved to be it. Null: none was. */
+  honey: Account | null;
   /** How a client stands that guesses; null: it does not. */
   rate: RateStanding | null;
 }
@@ -72,7 +75,7 @@ export function identify(
       identity.account = account;
       identity.claimedAccountId = null;
       if (proof === 'proven') return null;
-    }
+    } else if (account.account.honey === true) identity.honey = account.account;
   }
   // A client that guesses is told so, and nothing else, whatever is wrong with its token: only
   // after it was found to be wrong.

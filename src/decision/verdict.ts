@@ -1,3 +1,4 @@
+import type { Account } from '../account/model.ts';
 import type { Principal } from '../account/principal.ts';
 import type { RateStanding } from '../limits/rate-limit.ts';
 import type { RefusalReason } from '../refusal.ts';
@@ -27,6 +28,11 @@ export interface Findings {
    * The first 16 hex digits of the presented token's digest, once it has matched (live or retired).
    */
   readonly tokenId: string | null;
+  /**
+   * The bait whose token was shown, which is refused like any retired one: only the record and who
+   * watches it are told. Null: none was.
+   */
+  readonly honey: Account | null;
   /** How the token was presented, where not with `Bearer`. */
   readonly scheme: OtherScheme | null;
   /**
@@ -54,6 +60,7 @@ export const NOTHING_FOUND: Findings = {
   account: null,
   claimedAccountId: null,
   tokenId: null,
+  honey: null,
   scheme: null,
   application: null,
   role: null,
@@ -72,6 +79,7 @@ export class Draft implements Findings {
   account: Principal | null = null;
   claimedAccountId: string | null = null;
   tokenId: string | null = null;
+  honey: Account | null = null;
   scheme: OtherScheme | null = null;
   application: string | null = null;
   role: string | null = null;

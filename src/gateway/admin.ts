@@ -101,6 +101,7 @@ function createApiParts(
     recorder: new AdminRecorder({
       outbox: records.outbox,
       floods: records.adminFloods,
+      honey: records.honey,
       instance,
       clock,
       guarantee: audit.guarantee,

@@ -4,12 +4,14 @@ import { headIn } from '../audit/chain/head-file.ts';
 import { type ChainKey, openChainKey, passingChainKey } from '../audit/chain/key.ts';
 import { chainEvent } from '../audit/event/chain-event.ts';
 import { type FoldedFacts, type FoldedType, foldedEvent } from '../audit/event/folded-event.ts';
+import { NOTICE_LOG, type NoticeFacts, noticeEvent } from '../audit/event/notice-event.ts';
 import { FloodFold } from '../audit/floods/flood.ts';
 import { DAY_MS } from '../audit/log/retention.ts';
+import { HoneyTokens } from '../audit/notices/honey-tokens.ts';
 import { onRecord } from '../audit/outbox/on-record.ts';
 import { type BatchingOutbox, createOutbox } from '../audit/outbox/outbox.ts';
 import { PermitCloser } from '../audit/permits/closer.ts';
-import type { AuditLog } from '../audit/port.ts';
+import type { AuditLog, Taken } from '../audit/port.ts';
 import type { LostEvents } from '../audit/spool/options.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { type GateContext, own } from './context.ts';
@@ -25,6 +27,10 @@ export interface Records {
   readonly floods: FloodFold;
   /** Of the administration. */
   readonly adminFloods: FloodFold;
+  /** Tells of honey tokens that are presented. */
+  readonly honey: HoneyTokens;
+  /** Records something that somebody should know of. */
+  readonly notify: (facts: NoticeFacts) => Taken;
   /** What the audit log said when it took no records; null while it takes them. */
   readonly problem: string | null;
   /** What stands in for Redis; null: the embedded store needs nothing of the kind. */
@@ -51,8 +57,14 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
       ? own(
           gate,
           openSpool(gate, store, {
-            own: (lost) => outbox.recordEnd(lossOf(lost), null),
-            others: (lost) => onRecord(outbox, lossOf(lost)),
+            own: (lost) => {
+              outbox.recordEnd(lossOf(lost), null);
+              notify(gapsOf(gate, lost));
+            },
+            others: async (lost) => {
+              await onRecord(outbox, lossOf(lost));
+              notify(gapsOf(gate, lost));
+            },
           }),
         )
       : null;
@@ -107,7 +119,16 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
   const closer = closerOf(gate, store, outbox, chain);
   const floods = floodsOf(gate, 'call', outbox);
   const adminFloods = floodsOf(gate, 'admin-call', outbox);
+  const notify = (facts: NoticeFacts) =>
+    outbox.record((seq) => noticeEvent(gate.instance, seq, facts), NOTICE_LOG, null);
+  const honey = new HoneyTokens({
+    clock: gate.clock,
+    nextId: gate.nextRequestId,
+    write: notify,
+    presented: () => metrics.honeyToken(),
+  });
   const close = async () => {
+    honey.close();
     floods.close();
     adminFloods.close();
     // Whoever closes permits of others vouches for them, so that comes before the last word.
@@ -124,6 +145,8 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
     outbox,
     floods,
     adminFloods,
+    honey,
+    notify,
     spool,
     get activityLagMs() {
       return store.activityLagMs ?? 0;
@@ -136,6 +159,16 @@ export function openRecords(gate: GateContext, store: AuditLog): Records {
       return closing;
     },
   });
+}
+
+function gapsOf({ nextRequestId, clock }: GateContext, lost: LostEvents): NoticeFacts {
+  const { instance, firstSeq, lastSeq, reason } = lost;
+  return {
+    id: nextRequestId(),
+    timeMs: clock.wallMs(),
+    type: 'gaps-found',
+    detail: `events ${firstSeq} to ${lastSeq} of ${instance} (${reason})`,
+  };
 }
 
 /** A folder that takes no key does not keep a gate from running: then its key ends with it. */

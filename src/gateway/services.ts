@@ -65,6 +65,7 @@ export function servicesOf(
       outbox: records.outbox,
       events,
       floods: records.floods,
+      honey: records.honey,
       meter,
       openCalls: registry.openCalls,
       uses: registry.uses,

@@ -11,7 +11,7 @@ import { type FeedEvent, RegistryUnavailable } from './port.ts';
  */
 export const RECORD_SCHEMA = 1;
 /** The highest that a record which is read here may have. */
-export const NEWEST_RECORD_SCHEMA = 2;
+export const NEWEST_RECORD_SCHEMA = 3;
 
 /**
  * Which schema a record has that has one of these fields. 1 is for a field that earlier versions
@@ -30,6 +30,8 @@ const SCHEMA_OF_FIELD: Readonly<Record<LaterField, number>> = {
   revived: 1,
   allowedNetworks: 2,
   boundTo: 2,
+  // Without it a rotation would issue a token that is let in.
+  honey: 3,
 };
 
 /** What may be absent, and is stored: so that nobody adds a field without a word here. */
@@ -97,6 +99,8 @@ const accountShape = z.object({
       z.strictObject({ subject: z.string().min(1).max(4096) }),
     ])
     .exactOptional(),
+  // Absent unless the account is a bait.
+  honey: z.literal(true).exactOptional(),
   // Absent unless an import revived it. A reader that does not know it goes on refusing.
   revived: z.int().min(0).exactOptional(),
 });

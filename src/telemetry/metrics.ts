@@ -54,6 +54,8 @@ export interface Metrics {
   readonly handshakes: WordCounter<(typeof HANDSHAKE_RESULTS)[number]>;
   /** What was turned away, or closed for something else, because a limit was reached. */
   readonly limits: WordCounter<(typeof LIMITS)[number]>;
+  /** A token was presented that was issued to be found. */
+  honeyToken(): void;
   /** Holes in this instance's part of the record that it has noticed itself. */
   gap(): void;
   /** An append to the audit log was accepted: how long it took, and of how many events it was. */
@@ -96,6 +98,7 @@ export function createMetrics({
   const batches = new Histogram(BATCH_BOUNDS, null);
   const delays = new Histogram(LOOP_BOUNDS, null);
   let gaps = 0;
+  let honeyTokens = 0;
   const metrics: Metrics = {
     requests: createRequestMeter(registry),
     upstreams: createUpstreamMeter(registry),
@@ -132,6 +135,9 @@ export function createMetrics({
     limits: limitCounter(registry),
     gap: () => {
       gaps += 1;
+    },
+    honeyToken: () => {
+      honeyTokens += 1;
     },
     appended(tookMs, events) {
       appends.observe(0, tookMs / 1000);
@@ -172,6 +178,12 @@ export function createMetrics({
     'sallyport_audit_gaps_total',
     'Losses of accepted audit events that this instance has noticed; each may be of many events.',
     (emit) => emit(gaps),
+  );
+  declareCounter(
+    registry,
+    'sallyport_honey_tokens_presented_total',
+    'Requests with a token that was issued to be found; each was refused.',
+    (emit) => emit(honeyTokens),
   );
   declareSources(registry, sources);
   declareBuildInfo(registry);

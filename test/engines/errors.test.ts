@@ -213,7 +213,7 @@ const FAULTS: readonly Fault[] = [
         );
         const text = {
           '10 MB of text that is no record': long,
-          'a record of a newer schema': record.replace('"schema":1', '"schema":3'),
+          'a record of a newer schema': record.replace('"schema":1', '"schema":4'),
         };
         await root.call('RENAME', unseenKey, `${unseenKey}.kept`);
         await root.call(

@@ -21,6 +21,7 @@ const VALUES: Json = {
   expired: false,
   expiresAt: '2027-12-31T23:59:59.000Z',
   builtIn: false,
+  honey: false,
   id: '4kGh2mQx9ZbT',
   inDoubt: [],
   instance: 'edge-a',

@@ -27,6 +27,14 @@ export type Admission =
       readonly retryAfterSeconds?: number;
     };
 
+const NOBODY_FOUND: Readonly<Identity> = {
+  account: null,
+  claimedAccountId: null,
+  tokenId: null,
+  honey: null,
+  rate: null,
+};
+
 type Denied = Extract<Admission, { admitted: false }>;
 
 /**
@@ -53,14 +61,14 @@ export class ApiGuard {
     if (credential.presented === 'nothing') return refused('token-missing', NOBODY);
     if (credential.presented === 'malformed') return refused('token-malformed', NOBODY);
     const { address, certificate } = origin;
-    const found: Identity = { account: null, claimedAccountId: null, tokenId: null, rate: null };
+    const found: Identity = { ...NOBODY_FOUND };
     const lookup = await lookUp(this.#options, found, credential.accountId, address);
     const unproven = view.current
       ? identify(this.#options, found, credential.token, lookup, address, certificate)
       : view.unavailableReason;
-    const { account: principal, claimedAccountId, tokenId, rate } = found;
+    const { account: principal, claimedAccountId, tokenId, honey, rate } = found;
     const caller = principal === null ? null : this.#callerOf(principal, credential.token, origin);
-    const known: Known = { actor: caller?.actor ?? null, claimedAccountId, tokenId };
+    const known: Known = { actor: caller?.actor ?? null, claimedAccountId, tokenId, honey };
     if (unproven !== null || caller === null) {
       const reason = unproven ?? 'token-unknown';
       return rate === null

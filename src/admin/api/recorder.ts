@@ -1,3 +1,4 @@
+import type { Account } from '../../account/model.ts';
 import {
   type AdminCallFacts,
   actorText,
@@ -6,6 +7,7 @@ import {
 } from '../../audit/event/admin-call-event.ts';
 import type { AccountFacts } from '../../audit/event/call-facts.ts';
 import type { Actor } from '../../audit/event/change-event.ts';
+import type { HoneyTokens } from '../../audit/notices/honey-tokens.ts';
 import { permitText } from '../../audit/permits/notes.ts';
 import type { OpenPermit } from '../../audit/permits/open-permits.ts';
 import type { AcceptanceWaiter, Outbox, Taken } from '../../audit/port.ts';
@@ -24,6 +26,8 @@ export interface RecorderOptions extends AdmissionServices {
   readonly instance: string;
   readonly clock: Clock;
   readonly nextRequestId: () => string;
+  /** Tells of honey tokens that are presented. */
+  readonly honey: Pick<HoneyTokens, 'presented'>;
   /** What the record says of a client's address; null = nothing. */
   readonly recordedAddress: (address: string) => string | null;
   /** Has a line of each request, beside the record; null: there is none. */
@@ -35,6 +39,8 @@ export interface Known {
   readonly actor: Actor | null;
   readonly claimedAccountId: string | null;
   readonly tokenId: string | null;
+  /** The bait whose token was shown; null: none was. */
+  readonly honey: Account | null;
 }
 
 const AUDIT_AWAY = {
@@ -50,7 +56,12 @@ const UNMEASURED = {
   responseBytes: null,
 } as const satisfies Partial<AccessMeasure>;
 
-export const NOBODY: Known = { actor: null, claimedAccountId: null, tokenId: null };
+export const NOBODY: Known = {
+  actor: null,
+  claimedAccountId: null,
+  tokenId: null,
+  honey: null,
+};
 
 export interface RequestFacts {
   /** Null: what came could not be read as a request. */
@@ -145,9 +156,26 @@ export class AdminCallRecord implements OpenPermit, DecisionWriter<AdminVerdict>
     this.#known = known;
     this.#permitted = reason === 'permitted';
     const isRecorded = await this.#recorded(reason, status);
+    if (known.honey !== null) this.#honey(known.honey, known.tokenId);
     if (!isRecorded) this.#log(AUDIT_AWAY.status, AUDIT_AWAY.reason);
     else if (!this.#permitted) this.#log(status, reason);
     return isRecorded;
+  }
+
+  #honey(bait: Account, tokenId: string | null): void {
+    const { honey, recordedAddress } = this.#options;
+    const { clientAddress, userAgent } = this.facts;
+    const { method = null, path = null } = askedFor(this.facts);
+    honey.presented({
+      method,
+      path,
+      bait,
+      tokenId: tokenId ?? '',
+      clientAddress: recordedAddress(clientAddress),
+      door: 'admin',
+      userAgent,
+      requestId: this.id,
+    });
   }
 
   #recorded(reason: Reason, status: number | null): Promise<boolean> {

@@ -38,6 +38,9 @@ const account = component(
     boundTo: binding
       .nullable()
       .describe('The client certificate without which its token counts for nothing; null: none.'),
+    honey: z
+      .boolean()
+      .describe('A bait: its token is let in nowhere, and whoever presents it is told of.'),
     token: tokenView
       .nullable()
       .describe('The live token of a service account; null when it has none.'),

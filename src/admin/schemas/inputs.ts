@@ -45,6 +45,10 @@ export const NEW_SERVICE_ACCOUNT = {
   expiresAt: words.expiry.optional(),
   ...words.restriction,
   teams: words.memberships.optional(),
+  honey: z
+    .boolean()
+    .optional()
+    .describe('A bait: its token is let in nowhere, and whoever presents it is told of.'),
 } as const;
 
 export const ACCOUNT_EDIT = {
@@ -187,6 +191,7 @@ export const ACCOUNT_LIST = {
   tokenOlderThanDays: days().describe(
     'With a live token that was issued so many days ago or earlier.',
   ),
+  honey: z.boolean().optional().describe('Only baits.'),
   lastUsed: z.boolean().optional().describe('Also say when each token was last let in.'),
 } as const;
 

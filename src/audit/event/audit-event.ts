@@ -38,6 +38,14 @@ export const CHANGE_TYPES = [
   'registry-adopted',
 ] as const;
 
+/** What somebody should know of. The word is the event's `type`. */
+export const NOTICE_TYPES = [
+  'honey-token-presented',
+  'account-expiring',
+  'certificate-expiring',
+  'gaps-found',
+] as const;
+
 /** Any event may have these. */
 const ANYWHERE = ['schema', 'chain'] as const;
 type Anywhere = (typeof ANYWHERE)[number];
@@ -225,6 +233,29 @@ const KINDS = {
       ...head('log-trimmed', 'chain'),
     })
     .describe('So many of the oldest events were cut, for their age or for room.'),
+  notice: z
+    .object({
+      ...fields(
+        [...NUMBERED],
+        [
+          'target',
+          'tokenId',
+          'detail',
+          'door',
+          'method',
+          'path',
+          'expiresAt',
+          ...CLIENT,
+          'requestId',
+          'count',
+          'firstTime',
+          'lastTime',
+        ],
+      ),
+      type: z.enum(NOTICE_TYPES),
+      phase: z.literal('notice'),
+    })
+    .describe('Something that somebody should know of.'),
   change: z
     .object({
       ...fields(

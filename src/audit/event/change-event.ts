@@ -78,6 +78,7 @@ const SHOWN = {
     'expiresAt',
     'allowedNetworks',
     'boundTo',
+    'honey',
   ],
   role: ['name', 'description', 'permissions', 'createdAt', 'updatedAt'],
   team: ['name', 'description', 'applications', 'createdAt', 'updatedAt'],

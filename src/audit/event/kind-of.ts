@@ -1,4 +1,4 @@
-import { CHANGE_TYPES, type EventKind } from './audit-event.ts';
+import { CHANGE_TYPES, type EventKind, NOTICE_TYPES } from './audit-event.ts';
 
 const CHAIN_KINDS = {
   'instance-begun': 'instanceBegun',
@@ -30,6 +30,8 @@ export function kindOf(event: Readonly<Record<string, unknown>>): EventKind | nu
       return typeof type === 'string' && Object.hasOwn(CHAIN_KINDS, type)
         ? CHAIN_KINDS[type as keyof typeof CHAIN_KINDS]
         : null;
+    case 'notice':
+      return (NOTICE_TYPES as readonly unknown[]).includes(type) ? 'notice' : null;
     case 'change':
       return (CHANGE_TYPES as readonly unknown[]).includes(type) ? 'change' : null;
     default:

@@ -70,7 +70,8 @@ function eventOf(event: FlatEvent) {
 function categoriesOf({ type, phase, target }: FlatEvent): readonly string[] {
   if (type === 'sign-in') return ['authentication'];
   if (phase === 'change') return [target?.kind === 'registry' ? 'configuration' : 'iam'];
-  if (phase === 'chain' || phase === 'unreadable') return ['configuration'];
+  if (type === 'honey-token-presented') return ['intrusion_detection'];
+  if (phase === 'chain' || phase === 'notice' || phase === 'unreadable') return ['configuration'];
   return ['api', 'web'];
 }
 

@@ -14,7 +14,7 @@ export function effectiveTable(
 ): Html {
   const policy = Policy.of(roles, teams);
   // Who may do what hangs on roles, teams and grants alone.
-  const { subject: _, allowedNetworks: __, boundTo: ___, ...shown } = account;
+  const { subject: _, allowedNetworks: __, boundTo: ___, honey: ____, ...shown } = account;
   const principal = compilePrincipal({
     ...shown,
     token: null,

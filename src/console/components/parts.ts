@@ -16,7 +16,7 @@ function statusWords(account: AccountView): { readonly tone: Tone; readonly word
 
 export function statusBadge(account: AccountView): Html {
   const { tone, words } = statusWords(account);
-  return badge(tone, words);
+  return html`${badge(tone, words)}${account.honey ? html` ${badge('warn', 'Honey')}` : ''}`;
 }
 
 export interface CardHead {

@@ -194,7 +194,12 @@ function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html
   const mayWrite = c.var.visitor.may('sallyport:registry:write');
   const rows: (readonly [string, Slot])[] =
     token === null
-      ? [['Token', html`<span class="quiet">none: generate one</span>`]]
+      ? account.honey
+        ? [
+            ['Handle', html`<code>${account.retiredTokens[0] ?? ''}</code>`],
+            ['Let in', 'nowhere: it is bait, and whoever presents it is told of'],
+          ]
+        : [['Token', html`<span class="quiet">none: generate one</span>`]]
       : [
           ['Handle', html`<code>${token.id}</code>`],
           [

@@ -41,6 +41,7 @@ const FILTERS = [
   { value: 'unused-90', words: 'Active, not used for 90 days' },
   { value: 'expiring-30', words: 'Active, expiring within 30 days' },
   { value: 'token-365', words: 'Token older than a year' },
+  { value: 'honey', words: 'Honey accounts' },
 ] as const;
 
 const NARROWED: Readonly<Record<string, Partial<AccountQuery>>> = {
@@ -51,6 +52,7 @@ const NARROWED: Readonly<Record<string, Partial<AccountQuery>>> = {
   'unused-90': { status: 'active', unusedForDays: 90 },
   'expiring-30': { status: 'active', expiringWithinDays: 30 },
   'token-365': { tokenOlderThanDays: 365 },
+  honey: { honey: true },
 };
 
 /** What the filter of a list narrows it to. */
@@ -142,7 +144,7 @@ function accountRow(account: AccountView, nowMs: number, mayWrite: boolean): rea
       ? html`<span class="quiet">never</span>`
       : ago(token.lastUsed.at, nowMs),
     token === null
-      ? html`<span class="quiet">no token</span>`
+      ? html`<span class="quiet">${account.honey ? 'bait' : 'no token'}</span>`
       : spanWords(nowMs - Date.parse(token.createdAt)),
   ];
 }
@@ -152,10 +154,18 @@ interface NewValues {
   readonly description: string;
   readonly role: string;
   readonly expires: string;
+  readonly honey: boolean;
   readonly teams: readonly { readonly team: string; readonly role: string }[];
 }
 
-const EMPTY: NewValues = { name: '', description: '', role: 'none', expires: '', teams: [] };
+const EMPTY: NewValues = {
+  name: '',
+  description: '',
+  role: 'none',
+  expires: '',
+  honey: false,
+  teams: [],
+};
 /** Teams that the form offers; more can be joined on the account's page. */
 const TEAM_ROWS = 3;
 
@@ -167,6 +177,7 @@ async function create(c: ConsoleContext, parts: ConsoleParts): Promise<Response>
     description: form.text('description'),
     role: form.word('role'),
     expires: form.word('expiresAt'),
+    honey: form.word('honey') === 'yes',
     teams: teams
       .map((team, index) => ({ team, role: roles[index] ?? '' }))
       .filter(({ team }) => team !== ''),
@@ -184,6 +195,7 @@ async function create(c: ConsoleContext, parts: ConsoleParts): Promise<Response>
     description,
     teams: values.teams,
     expiresAt: expiryFrom(values.expires),
+    honey: values.honey,
   };
   const attempted = await attempt(() =>
     parts.control.administration.createServiceAccount(visitor.actor, input),
@@ -221,6 +233,7 @@ ${
       )
 }
 ${textField({ name: 'expiresAt', label: 'Expires (optional)', type: 'date', value: values.expires, faults, hint: 'At the end of that day, UTC. Empty: never.' })}
+<label class="check"><input type="checkbox" name="honey" value="yes"${values.honey ? html` checked` : ''}><span><strong>Honey account</strong> <span class="hint">Its token is bait: put it where only a thief would look. It is let in nowhere, and whoever presents it is told of. This cannot be changed later.</span></span></label>
 <div class="actions"><button class="primary">Create</button><a class="button" href="${SECTION}">Cancel</a></div>
 </form></div></section>`;
   const crumbs = [{ name: 'Service Accounts', path: SECTION }];

@@ -6,6 +6,16 @@ import type { ConsoleContext } from '../guard.ts';
 import { html } from '../html.ts';
 import { moment } from '../words.ts';
 
+const USE = html`<ol>
+<li>Give it to the machine as a secret, never in a file that is checked in.</li>
+<li>The machine sends it with each call: <code>Authorization: Bearer slp_…</code></li>
+<li>Its calls appear in the activity log of the account.</li></ol>`;
+
+const BAIT = html`<ol>
+<li>Put it where nobody has a reason to look, and a thief would: a wiki, a backup, a home folder.</li>
+<li>Give it to no machine: it is let in nowhere.</li>
+<li>Whoever presents it is refused like with any token that counts no more, and the activity log tells of it.</li></ol>`;
+
 /**
  * The one page that ever holds a token: the very answer to the form that issued it. Nothing is kept
  * for it, so there is nothing to show again; a reload shows the account instead (the script says so
@@ -33,10 +43,7 @@ export function showToken(
 <button class="primary" type="button" data-copy="token" aria-describedby="copied" hidden>Copy</button></div>
 <p class="small quiet" id="copied" role="status"></p>
 </div></section>
-<section class="card"><div class="card-head"><h2>What to do with it</h2></div><div class="card-body"><ol>
-<li>Give it to the machine as a secret, never in a file that is checked in.</li>
-<li>The machine sends it with each call: <code>Authorization: Bearer slp_…</code></li>
-<li>Its calls appear in the activity log of the account.</li></ol></div></section>
+<section class="card"><div class="card-head"><h2>What to do with it</h2></div><div class="card-body">${account.honey ? BAIT : USE}</div></section>
 <div class="actions"><a class="button primary" href="${path}">I have copied it</a></div>`;
   return show(
     c,

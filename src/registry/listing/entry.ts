@@ -8,7 +8,8 @@ import { tokenId } from '../../account/token.ts';
 export interface ListingEntry {
   /**
    * JSON: id, key of the name, handle of the live token (empty: none), kind (`s`, `u`, or `d` for a
-   * record that cannot be read), default role, then marks: `i` inactive, `r:ROLE`, `t:TEAM`.
+   * record that cannot be read), default role, then marks: `i` inactive, `h` a bait, `r:ROLE`,
+   * `t:TEAM`.
    */
   readonly row: string;
   /** Milliseconds since the epoch, 0 = none: created, updated, expires, token issued. */
@@ -33,6 +34,7 @@ export function entryOf(account: Account): ListingEntry {
   const { id, kind, name, status, role, teams, token, description } = account;
   const marks = [
     ...(status === 'inactive' ? ['i'] : []),
+    ...(account.honey === true ? ['h'] : []),
     ...rolesAnywhere(account).map((one) => `r:${one}`),
     ...new Set(teams.map(({ team }) => `t:${team}`)),
   ];

@@ -78,11 +78,12 @@ function wholeList(query: ListQuery): string | null {
 }
 
 /** Lists that hold all that is asked for, in its order; the first always does. */
-function listsOf({ kind, sort, role, team }: ListQuery): readonly string[] {
+function listsOf({ kind, sort, role, team, honey }: ListQuery): readonly string[] {
   const letter = kind === 'service' ? 's' : 'u';
   const narrower = [
     ...(role === null ? [] : [`${letter} r:${role}`]),
     ...(team === null ? [] : [`${letter} t:${team}`]),
+    ...(honey ? [`${letter} h`] : []),
   ];
   return [sort === 'role' ? `${letter} =` : letter, ...narrower];
 }

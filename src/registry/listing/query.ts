@@ -26,6 +26,8 @@ export interface ListFilter {
   /** Has the role anywhere: by default, in a team or by a grant. */
   readonly role: string | null;
   readonly team: string | null;
+  /** Is a bait. */
+  readonly honey: boolean;
   /** Has a live token that has never been let in. */
   readonly neverUsed: boolean;
   /**
@@ -58,6 +60,7 @@ export const UNFILTERED = {
   status: null,
   role: null,
   team: null,
+  honey: false,
   neverUsed: false,
   unusedSinceMs: null,
   expiresUntilMs: null,
@@ -92,7 +95,7 @@ export function needsUses({ neverUsed, unusedSinceMs }: ListFilter): boolean {
 
 /** The rule by which an account is in a list: what the stores keep only finds it faster. */
 export function isListed({ account, uses }: ListedAccount, filter: ListFilter): boolean {
-  const { kind, search, namePrefix, status, role, team } = filter;
+  const { kind, search, namePrefix, status, role, team, honey } = filter;
   return (
     account.kind === kind &&
     (search === null || isFoundIn(account, search)) &&
@@ -100,6 +103,7 @@ export function isListed({ account, uses }: ListedAccount, filter: ListFilter): 
     (status === null || statusOf(account, filter.nowMs) === status) &&
     (role === null || rolesAnywhere(account).includes(role)) &&
     (team === null || account.teams.some((one) => one.team === team)) &&
+    (!honey || account.honey === true) &&
     areTimesListed(
       timeOf(account.expiresAt),
       timeOf(account.token?.createdAt ?? null),

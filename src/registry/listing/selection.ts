@@ -91,11 +91,12 @@ interface SelectOptions {
 }
 
 /** All of these an account must have. */
-function marksOf({ kind, role, team }: ListFilter): readonly string[] {
+function marksOf({ kind, role, team, honey }: ListFilter): readonly string[] {
   return [
     kind === 'service' ? 's' : 'u',
     ...(role === null ? [] : [`r:${role}`]),
     ...(team === null ? [] : [`t:${team}`]),
+    ...(honey ? ['h'] : []),
   ];
 }
 

@@ -4,7 +4,7 @@
 -- Each account has a number as long as it lives (numbers are used again, so they stay dense). By
 -- number there are
 --   marks  hash, `MARK:BLOCK` -> 1024 bits: who is a service account (s), a user (u), unreadable
---          (d), inactive (i), has a role (r:NAME), a team (t:NAME)
+--          (d), inactive (i), a bait (h), has a role (r:NAME), a team (t:NAME)
 --   times  string, blocks of 1024 accounts: for each of TIMES 1024 numbers of 6 bytes,
 --          milliseconds, most significant first; 0 = none
 --   texts  hash, `n:BLOCK` names and `d:BLOCK` descriptions of 128 accounts, in lower case: lines

@@ -1,5 +1,5 @@
-import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { newAccountId } from '../../../src/account/id.ts';
 import { newToken, parseToken } from '../../../src/account/token.ts';
 import { projectFiles, read, readText } from '../../house/tree.ts';

@@ -53,6 +53,7 @@ function start(limits = {}): void {
     },
     outbox,
     floods: { folds: () => false },
+    honey: { presented() {} },
     instance: 'unit',
     clock: systemClock,
     guarantee: 'acknowledged',

@@ -7,6 +7,7 @@ import {
   CHANGE_TYPES,
   type EventKind,
   LOSS_REASONS,
+  NOTICE_TYPES,
   schemaOf,
 } from '../../../src/audit/event/audit-event.ts';
 import { CallEvents } from '../../../src/audit/event/call-event.ts';
@@ -20,6 +21,7 @@ import {
   eventSchemaText,
 } from '../../../src/audit/event/json-schema.ts';
 import { kindOf } from '../../../src/audit/event/kind-of.ts';
+import { noticeEvent } from '../../../src/audit/event/notice-event.ts';
 import { readableEvent, readEvent } from '../../../src/audit/event/read.ts';
 import { signInEvent } from '../../../src/audit/event/sign-in-event.ts';
 import { isoTime } from '../../../src/audit/event/text.ts';
@@ -163,6 +165,26 @@ const LINES: Readonly<Record<EventKind, fc.Arbitrary<string>>> = {
       signature,
     }),
   ),
+  notice: fc
+    .record({
+      id: text,
+      timeMs,
+      type: fc.constantFrom(...NOTICE_TYPES),
+      target: fc.record({ kind: fc.constant('account' as const), id: text, name: text }),
+      tokenId: text,
+      detail: text,
+      door: fc.constantFrom('http1', 'admin'),
+      method: text,
+      path: text,
+      expiresAt: timeMs.map(isoTime),
+      clientAddress: text,
+      userAgent: text,
+      requestId: text,
+      count: fc.integer({ min: 1 }),
+      firstTime: timeMs.map(isoTime),
+      lastTime: timeMs.map(isoTime),
+    })
+    .map((facts) => noticeEvent('edge', 5, facts)),
   change: fc
     .tuple(actor, text, text, fc.constantFrom(...CHANGE_TYPES), maybe, timeMs)
     .map(([actor, id, name, type, clientAddress, ms]) => {

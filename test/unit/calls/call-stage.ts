@@ -257,6 +257,7 @@ export class CallStage {
       outbox: this.outbox,
       events: new CallEvents('test-1'),
       floods: { folds: () => this.flood },
+      honey: { presented: () => {} },
       meter: { callBegan: () => {}, callEnded: (measure) => this.#measure(measure) },
       openCalls: this.openCalls,
       uses: { note: () => {} },

@@ -17,12 +17,19 @@ describe('the record', () => {
     }
   });
 
+  it('of a honey account is for readers that know so', () => {
+    expect(encodeRecord(account({ honey: true }))).toContain('"schema":3');
+    expect(
+      decodeAccount('AAAAAAAAAAAA', withVersion(encodeRecord(account({ honey: true })), 3)),
+    ).toMatchObject({ honey: true });
+  });
+
   it('of a newer version says so, and is refused as a damaged one', () => {
-    const text = withVersion(encodeRecord(account()), 3).replace('"schema":1', '"schema":3');
+    const text = withVersion(encodeRecord(account()), 3).replace('"schema":1', '"schema":4');
     expect(() => decodeAccount('AAAAAAAAAAAA', text)).toThrow(
       expect.objectContaining({
         why: 'damaged',
-        message: 'account AAAAAAAAAAAA is written in schema 3, which this version does not know',
+        message: 'account AAAAAAAAAAAA is written in schema 4, which this version does not know',
       }),
     );
   });

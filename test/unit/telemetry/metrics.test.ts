@@ -56,6 +56,7 @@ const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[
   sallyport_tunnels_open: { type: 'gauge', labels: [] },
   sallyport_client_connections: { type: 'gauge', labels: ['state'] },
   sallyport_audit_gaps_total: { type: 'counter', labels: [] },
+  sallyport_honey_tokens_presented_total: { type: 'counter', labels: [] },
   sallyport_trace_spans_total: { type: 'counter', labels: ['outcome'] },
   sallyport_tls_handshakes_total: { type: 'counter', labels: ['result'] },
   sallyport_limits_reached_total: { type: 'counter', labels: ['limit'] },

@@ -4,6 +4,7 @@ import { StoreUnavailable } from '../../../store/fault.ts';
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
+import { NOTICE_LOG } from '../../event/notice-event.ts';
 import { AUDIT_PARTITIONS } from '../../partitions.ts';
 import { AuditUnavailable, type Reindexed, type ReindexQuery } from '../../port.ts';
 import { activityBytes, DAY_MS } from '../retention.ts';
@@ -218,7 +219,11 @@ async function eachOf<T>(all: Iterable<T>, work: (one: T) => Promise<void>): Pro
 /** In whose activity log an event stands; null: in none, or it cannot be read. */
 function accountIn(event: string): string | null {
   try {
-    const { account } = JSON.parse(event) as { account?: { id?: unknown } | null };
+    const { account, phase } = JSON.parse(event) as {
+      readonly account?: { readonly id?: unknown } | null;
+      readonly phase?: unknown;
+    };
+    if (phase === 'notice') return NOTICE_LOG;
     return typeof account?.id === 'string' ? account.id : null;
   } catch {
     return null;
