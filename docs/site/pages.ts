@@ -43,6 +43,7 @@ const SECTIONS: readonly (readonly [title: string, entries: readonly Entry[]])[]
       ['docs/QUICK-START.md', 'Quick start'],
       ['docs/CONCEPTS.md', 'Concepts'],
       ['docs/TOKENS.md', 'Tokens and rotation'],
+      ['docs/WEBHOOKS.md', 'Webhooks'],
       ['README.md', 'All in one page'],
       ['docs/FAQ.md', 'Questions'],
     ],

@@ -11,6 +11,7 @@ import type { Row } from './operations/row.ts';
 import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
 import { TRANSFER } from './operations/transfer.ts';
 import { USERS } from './operations/users.ts';
+import { WEBHOOKS } from './operations/webhooks.ts';
 import { Records } from './records.ts';
 
 /**
@@ -28,6 +29,7 @@ export const OPERATIONS = {
   ...TRANSFER,
   ...TOKENS,
   ...QUESTIONS,
+  ...WEBHOOKS,
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -5,6 +5,7 @@ import type { RegistryStore } from '../registry/port.ts';
 import type { Revocation } from '../registry/receipts/receipt.ts';
 import type { Timing } from '../registry/timing.ts';
 import type { Tombstone } from '../registry/tombstone.ts';
+import type { WebhookDesk } from '../webhooks/desk.ts';
 import type { AdminActor } from './actor.ts';
 
 /** What changes of records, and the receipts of these, ask of a store: a rehearsal has no more. */
@@ -34,6 +35,8 @@ export interface AdminContext extends ChangeContext {
   readonly routes?: () => readonly Route[] | null;
   /** Those that gates have published; absent: nobody publishes any here. */
   readonly published?: PublishedReader;
+  /** Absent: no configuration is known. */
+  readonly webhooks?: WebhookDesk;
 }
 
 /** What those work with that can be rehearsed. */

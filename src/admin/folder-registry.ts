@@ -12,6 +12,7 @@ export const EMBEDDED_FILES = {
   sessions: 'sessions.db',
   stats: 'stats.db',
   tries: 'tries.db',
+  webhooks: 'webhooks.db',
 } as const;
 
 /** An embedded registry, and what its folder remembers of it. */

@@ -144,6 +144,7 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
   return {
     activity: async (query) => (await reader()).activity(query),
     tail: async (query) => (await reader()).tail(query),
+    noticesAfter: async (after, limit) => (await reader()).noticesAfter(after, limit),
     record: scanOf(reader),
     search: async (query) => (await reader()).search(query),
     close: async () => {
@@ -221,6 +222,7 @@ async function openRedis(
     audit: {
       activity: async (query) => (await reader()).activity(query),
       tail: async (query) => (await reader()).tail(query),
+      noticesAfter: async (after, limit) => (await reader()).noticesAfter(after, limit),
       record: scanOf(reader),
       search: async (query) => (await reader()).search(query),
       reindex: async (query) => {

@@ -105,6 +105,19 @@ export interface AuditReader {
     readonly sinceMs: number | null;
     readonly before: string | null;
   }): Promise<SearchPage>;
+  /**
+   * The next notices behind a place of their log, oldest first, at most `limit`; null: none, but
+   * where they end. A place beyond the end counts as the end.
+   */
+  noticesAfter(
+    after: string | null,
+    limit: number,
+  ): Promise<{
+    /** `at`: the place behind it. */
+    readonly items: readonly { readonly at: string; readonly event: string }[];
+    /** The place behind all that there is, as far as none was left out. */
+    readonly end: string;
+  }>;
   /** The whole log, oldest first. */
   readonly record: AuditScan;
   /**

@@ -56,6 +56,11 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
     async () => (await import('./user.ts')).addUserCommands,
   ),
   known(
+    'webhook',
+    'webhooks: other systems that are told of events',
+    async () => (await import('./webhook.ts')).addWebhookCommands,
+  ),
+  known(
     'token',
     'tokens: hand in one that was found, renew your own',
     async () => (await import('./token.ts')).addTokenCommands,

@@ -10,6 +10,7 @@ import { findTies } from '../decision/route-ties.ts';
 import { fieldNameFault } from '../forwarding/field-rules.ts';
 import { CertificateFault, loadCertificate, readCertificates } from '../tls/certificate.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
+import { checkWebhooks } from '../webhooks/hooks.ts';
 
 /**
  * A configuration with the checks of all rooms: what `serve` would stumble over, `check` finds.
@@ -88,6 +89,8 @@ const checkCertificates: ConfigCheck = (config, report) => {
   const collectorCa = config.telemetry.otlp?.caFile ?? null;
   if (collectorCa !== null)
     check(['telemetry', 'otlp', 'caFile'], () => readCertificates(collectorCa));
+  for (const [index, { caFile }] of config.webhooks.entries())
+    if (caFile !== null) check(['webhooks', index, 'caFile'], () => readCertificates(caFile));
   const { store, audit } = config;
   if (store.kind === 'redis' && store.tls !== null)
     check(['store', 'tls'], () => loadClientMaterial(store.tls, nowMs));
@@ -96,4 +99,4 @@ const checkCertificates: ConfigCheck = (config, report) => {
     check(['audit', 'store', 'tls'], () => loadClientMaterial(auditTls, nowMs));
 };
 
-const CHECKS: readonly ConfigCheck[] = [checkTies, checkFields, checkCertificates];
+const CHECKS: readonly ConfigCheck[] = [checkTies, checkFields, checkCertificates, checkWebhooks];

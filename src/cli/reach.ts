@@ -10,7 +10,12 @@ import { openStores } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { systemNames } from '../names/system.ts';
+import { packageVersion } from '../telemetry/metrics.ts';
 import { readCertificates } from '../tls/certificate.ts';
+import { createDesk, type WebhookDesk } from '../webhooks/desk.ts';
+import { hooksOf } from '../webhooks/hooks.ts';
+import { Sender } from '../webhooks/sender.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { note } from './terminal.ts';
@@ -75,8 +80,18 @@ async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> 
     instance: null,
     // A file for administration has none, and says nothing about calls.
     routes: () => routes,
+    webhooks: deskOf(config),
   });
   return { control, actor, config, close: () => stores.close() };
+}
+
+/** What is sent to a webhook from here goes by this machine's network. */
+function deskOf(config: Config): WebhookDesk {
+  return createDesk({
+    hooks: () => hooksOf(config),
+    senderOf: (hook) => new Sender(hook, systemNames.lookup, packageVersion()),
+    clock: systemClock,
+  });
 }
 
 /**

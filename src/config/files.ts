@@ -10,6 +10,7 @@ const OTHERS_READ = 0o004;
 const SECRETS: Readonly<Record<string, string>> = {
   passwordFile: 'password',
   clientSecretFile: 'clientSecret',
+  secretFile: 'secret',
   valueFile: 'value',
   sealingKeyFile: 'sealingKey',
 };

@@ -77,11 +77,11 @@ export function jsonSchemaText(): string {
 
 /** A schema as its file holds it. */
 export function schemaText(schema: object): string {
-  return `${JSON.stringify(schema, null, 2).replace(LIST_OF_TEXTS, joinLines)}\n`;
+  return `${JSON.stringify(schema, null, 2).replace(SIMPLE_LIST, joinLines)}\n`;
 }
 
 /** As the formatter of this repository writes them: lists that fit go on one line. */
-const LIST_OF_TEXTS = /\[\n\s+"[^"\n]*"(?:,\n\s+"[^"\n]*")*\n\s+\]/g;
+const SIMPLE_LIST = /\[\n\s+(?:"[^"\n]*"|\d+)(?:,\n\s+(?:"[^"\n]*"|\d+))*\n\s+\]/g;
 const COLUMNS = 100;
 
 function joinLines(list: string, at: number, text: string): string {

@@ -8,6 +8,7 @@ import { group } from './rules/raw.ts';
 import { checkRoutes } from './rules/route-rules.ts';
 import { checkStore } from './rules/store-rules.ts';
 import { checkUpstreams } from './rules/upstream-rules.ts';
+import { checkSecretsOfWebhooks } from './rules/webhook-rules.ts';
 import { checkWorkerParts } from './rules/worker-rules.ts';
 import type { YamlSource } from './yaml-source.ts';
 
@@ -23,4 +24,5 @@ export function checkRules(value: unknown, source: YamlSource, report: Report): 
   checkAudit(file, report);
   checkAssertions(file, source, report);
   checkAccounts(file, report);
+  checkSecretsOfWebhooks(file, source, report);
 }

@@ -15,6 +15,7 @@ import { errorsKey, routesSection } from './sections/routes.ts';
 import { storeSection } from './sections/store.ts';
 import { telemetrySection } from './sections/telemetry.ts';
 import { upstreamsSection } from './sections/upstreams.ts';
+import { webhooksSection } from './sections/webhooks.ts';
 
 /**
  * The whole configuration file: every key with its default, its bounds and a doc line. Strict at
@@ -47,6 +48,7 @@ export const configSchema = z
     telemetry: live(telemetrySection),
     console: restart(consoleSection),
     identity: restart(identitySection),
+    webhooks: live(webhooksSection),
   })
   .transform((config) => ({
     ...config,

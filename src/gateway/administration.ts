@@ -10,6 +10,7 @@ import type { PendingSecret } from './checks.ts';
 import { type GateContext, own, type PrepareReload } from './context.ts';
 import type { GateCore } from './core.ts';
 import type { ManagedStores } from './stores/port.ts';
+import { openWebhooks } from './webhooks.ts';
 
 /** All by which a gate is administered. */
 export interface GateAdministration {
@@ -41,7 +42,9 @@ export async function openAdministration(
   if (managed === null) return null;
   const ending = new AbortController();
   gate.owned.defer(async () => ending.abort());
+  const webhooks = openWebhooks(gate, managed, core.records);
   const control = createControl({
+    webhooks: webhooks.desk,
     ...adminContext(gate, registry.replica, managed.store),
     served: stores.served,
     audit: managed.audit,
@@ -52,7 +55,13 @@ export async function openAdministration(
   });
   const socket = stores.isOwner ? await openSocket(gate, control) : null;
   const opened = await openListener(gate, core, managed, control, parts);
-  return { control, socket, ...opened };
+  const prepareReload: PrepareReload = (next) => {
+    const ready = [opened.prepareReload(next), webhooks.prepareReload(next)];
+    return () => {
+      for (const replace of ready) replace();
+    };
+  };
+  return { control, socket, listener: opened.listener, prepareReload };
 }
 
 /** What changes of the registry are made with. */

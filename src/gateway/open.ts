@@ -2,6 +2,7 @@ import { prepareDataDir } from '../config/data-dir.ts';
 import type { Check } from '../ops/readiness.ts';
 import type { TicketKeys } from '../tls/ticket-keys.ts';
 import { type GateAdministration, openAdministration } from './administration.ts';
+import { warnOfCertificates } from './certificate-warnings.ts';
 import { checksOf, type PendingSecret } from './checks.ts';
 import { type GateContext, own, type PrepareReload } from './context.ts';
 import { type GateCore, openCore } from './core.ts';
@@ -71,6 +72,7 @@ export async function openGate(
     (listener) => listener?.certificates,
   );
   metrics.connect({ certificateExpirySeconds: () => soonestExpiry(held) });
+  warnOfCertificates(gate, core.records, held);
   const reloads = [
     ...core.reloads,
     ...plane.reloads,

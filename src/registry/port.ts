@@ -222,6 +222,19 @@ export interface RegistryStore extends RegistrySource {
     readonly before: string | null;
     readonly limit: number;
   }): Promise<ChangePage>;
+  /**
+   * The next of them behind a place, oldest first, at most `limit`; null: none, but where they end.
+   * A place beyond the end counts as the end.
+   */
+  changesAfter(after: string | null, limit: number): Promise<NextEvents>;
+}
+
+/** Recorded events behind a place of a log, oldest first. */
+export interface NextEvents {
+  /** `at`: the place behind it. */
+  readonly items: readonly { readonly at: string; readonly event: string }[];
+  /** The place behind all that there is, as far as none was left out. */
+  readonly end: string;
 }
 
 /** The registry cannot be read or written now. Never to be taken for "there is no such account". */

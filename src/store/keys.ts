@@ -136,6 +136,17 @@ export function assertionKeysKey(prefix: string): string {
   return `${prefix}:assertion:keys`;
 }
 
+export interface WebhookKeys {
+  /** String with a time to live: the instance that delivers. */
+  readonly lease: string;
+  /** Hash: what is kept by name (`hook:NAME`), how far each hook has come among it. */
+  readonly words: string;
+}
+
+export function webhookKeys(prefix: string): WebhookKeys {
+  return { lease: `${prefix}:{webhooks}:lease`, words: `${prefix}:{webhooks}:words` };
+}
+
 export interface LimitKeys {
   /** String with a time to live: one shared token bucket, see scripts/limits-lease.lua. */
   bucket(partition: number, name: string): string;

@@ -56,6 +56,8 @@ export interface Metrics {
   readonly limits: WordCounter<(typeof LIMITS)[number]>;
   /** A token was presented that was issued to be found. */
   honeyToken(): void;
+  /** An attempt to tell a webhook of an event, or the end of them. */
+  webhooks(hook: string, result: 'delivered' | 'failed' | 'dropped'): void;
   /** Holes in this instance's part of the record that it has noticed itself. */
   gap(): void;
   /** An append to the audit log was accepted: how long it took, and of how many events it was. */
@@ -99,6 +101,7 @@ export function createMetrics({
   const delays = new Histogram(LOOP_BOUNDS, null);
   let gaps = 0;
   let honeyTokens = 0;
+  const deliveries = new Map<string, Record<'delivered' | 'failed' | 'dropped', number>>();
   const metrics: Metrics = {
     requests: createRequestMeter(registry),
     upstreams: createUpstreamMeter(registry),
@@ -138,6 +141,11 @@ export function createMetrics({
     },
     honeyToken: () => {
       honeyTokens += 1;
+    },
+    webhooks: (hook, result) => {
+      const counts = deliveries.get(hook) ?? { delivered: 0, failed: 0, dropped: 0 };
+      counts[result] += 1;
+      deliveries.set(hook, counts);
     },
     appended(tookMs, events) {
       appends.observe(0, tookMs / 1000);
@@ -184,6 +192,15 @@ export function createMetrics({
     'sallyport_honey_tokens_presented_total',
     'Requests with a token that was issued to be found; each was refused.',
     (emit) => emit(honeyTokens),
+  );
+  declareCounter(
+    registry,
+    'sallyport_webhook_deliveries_total',
+    'Attempts to tell webhooks of events, by what came of them; dropped: an event was given up.',
+    (emit) => {
+      for (const [hook, counts] of deliveries)
+        for (const [result, count] of Object.entries(counts)) emit(count, { hook, result });
+    },
   );
   declareSources(registry, sources);
   declareBuildInfo(registry);

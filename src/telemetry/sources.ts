@@ -41,6 +41,8 @@ export interface MetricSources {
   auditSpoolUnreadable(): number;
   /** Null: the store has no copies to wait for. */
   auditActivityLagSeconds(): number | null;
+  /** Accounts that expire soon, by how many days; none where another instance counts them. */
+  accountsExpiring(): Iterable<{ readonly days: number; readonly count: number }>;
   /** Of the certificate that expires first: seconds since the Unix epoch. */
   certificateExpirySeconds(): number | null;
   /** Handshakes that an upstream has yet to agree to included. */
@@ -104,6 +106,16 @@ export function declareSources(registry: Registry, sources: Partial<MetricSource
     'How long ago the oldest event was recorded that the activity log of its account lacks.',
     'max',
     () => sources.auditActivityLagSeconds?.(),
+  );
+  declareGauge(
+    registry,
+    'sallyport_accounts_expiring',
+    'Accounts that expire within so many days; from the one instance that looks.',
+    'max',
+    (emit) => {
+      for (const { days, count } of sources.accountsExpiring?.() ?? [])
+        emit(count, { days: String(days) });
+    },
   );
   gauge(
     'sallyport_tls_certificate_expiry_timestamp_seconds',

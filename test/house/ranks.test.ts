@@ -10,7 +10,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['account', 'clock', 'deadlines', 'http', 'names', 'periodic', 'refusal', 'turns', 'verify'],
   ['http1', 'http2', 'config', 'telemetry', 'store', 'tls'],
   ['upstream', 'registry', 'audit', 'limits', 'stats', 'assertion'],
-  ['decision'],
+  ['decision', 'webhooks'],
   ['forwarding', 'published'],
   ['calls'],
   ['doors', 'ops', 'admin', 'sample'],
@@ -54,7 +54,7 @@ const FENCES: Readonly<Record<string, RegExp>> = {
   commander: /^src\/cli\//,
   yaml: /^src\/(config|cli)\//,
   'openid-client': /^src\/console\/identity\//,
-  undici: /^src\/(console\/identity|telemetry\/traces)\//,
+  undici: /^src\/(console\/identity|telemetry\/traces|webhooks)\//,
 };
 
 const imports = importsOfSource();

@@ -707,6 +707,13 @@ const SHOWN: Readonly<Record<string, string>> = {
   'identity.clientSecretFile': 'test/security/rotated-secret.test.ts',
   'upstreams.*.healthCheck.grpcService': 'asked instead of `path`, and taken over with it',
   'routes.*.action': 'test/integration/door/renew-token.test.ts',
+  'webhooks.*.name': 'test/processes/webhooks/delivery.test.ts',
+  'webhooks.*.url': 'test/processes/webhooks/delivery.test.ts',
+  'webhooks.*.events': 'test/processes/webhooks/delivery.test.ts',
+  'webhooks.*.secretFile': 'test/processes/webhooks/delivery.test.ts',
+  'webhooks.*.secret': 'test/processes/webhooks/delivery.test.ts',
+  'webhooks.*.caFile': 'test/processes/webhooks/delivery.test.ts',
+  'webhooks.*.networks': 'test/processes/webhooks/delivery.test.ts',
   'routes.*.upstreamChecksApplications': 'says which files are accepted, and nothing of a call',
   'routes.*.audit': 'read beside `errors`, from the same route, by each call',
 };

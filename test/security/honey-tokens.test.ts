@@ -221,7 +221,7 @@ describe('a honey account', () => {
 
   it('can call nothing in the words of explain', async () => {
     const { name } = await newBait();
-    const answer = await gate.control.explain(owner, {
+    const answer = await gate.control.administration.explain(owner, {
       account: name,
       method: 'GET',
       path: '/x',

@@ -242,3 +242,27 @@ export const appliedDeclaration = component(
     ...receipt,
   }),
 );
+
+const webhook = component(
+  'Webhook',
+  z.object({
+    name: z.string(),
+    url: z.string(),
+    events: z.array(z.string()).describe('Types of the events that it is told of.'),
+    networks: z
+      .array(z.string())
+      .nullable()
+      .describe('Where the receiver may be; null: at any public address.'),
+    secrets: z.int().describe('How many sign; 2 while one takes the place of another.'),
+  }),
+  'A receiver of events, as the configuration has it.',
+);
+
+export const webhooks = component('Webhooks', z.object({ items: z.array(webhook) }));
+export const webhookTested = component(
+  'WebhookTested',
+  z.object({
+    delivered: z.boolean().describe('It has answered with 2xx.'),
+    why: z.string().nullable().describe('Why not; null: it was delivered.'),
+  }),
+);

@@ -221,6 +221,8 @@ export const BULK = {
   waitMs: HOW.waitMs,
 } as const;
 
+export const WEBHOOK = { name: words.name } as const;
+
 export const TEAM_MEMBERS = { team: words.name, ...PAGE } as const;
 
 const records = z.array(z.unknown());

@@ -18,6 +18,13 @@ export const registrySection = z
       { min: 100, max: 5_000_000, default: 50_000 },
       'Accounts that an instance keeps in memory at most.',
     ),
+    expiryWarningDays: z
+      .array(z.int().min(1).max(365))
+      .max(8)
+      .default([14, 3, 1])
+      .describe(
+        'So many days before an account expires it is told of in the record, once each. `[]`: never.',
+      ),
   })
   .prefault({})
   .describe('The cache of the registry and its lease.');

@@ -8,6 +8,7 @@ import { EmbeddedSessions } from '../../console/embedded-sessions.ts';
 import { EmbeddedTries } from '../../limits/embedded-tries.ts';
 import { EmbeddedPublished } from '../../published/embedded.ts';
 import { EmbeddedStats } from '../../stats/embedded.ts';
+import { EmbeddedWebhooks } from '../../webhooks/embedded.ts';
 import { type GateContext, own } from '../context.ts';
 import type { GatewayStores } from './port.ts';
 
@@ -25,6 +26,7 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
     gate.addresses.useKey(addressKeyIn(join(dataDir, 'address-key')));
   const sessions = own(gate, new EmbeddedSessions(path('sessions'), clock));
   const tries = own(gate, new EmbeddedTries(path('tries'), clock));
+  const webhooks = own(gate, new EmbeddedWebhooks(path('webhooks')));
   const stats = own(gate, new EmbeddedStats(path('stats')));
   return {
     source: store,
@@ -32,7 +34,7 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
     log: audit,
     quotas: null,
     isOwner: true,
-    managed: { store, audit, sessions, tries },
+    managed: { store, audit, sessions, tries, webhooks },
     renewals: store,
     assertionKeys: {
       store: folderKeyStore(dataDir),

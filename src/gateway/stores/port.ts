@@ -6,6 +6,7 @@ import type { PublishedStore } from '../../published/port.ts';
 import type { RegistrySource, RegistryStore } from '../../registry/port.ts';
 import type { ServedRegistry } from '../../registry/served.ts';
 import type { StatsStore } from '../../stats/port.ts';
+import type { WebhookStore } from '../../webhooks/port.ts';
 import type { AssertionStore } from '../assertions.ts';
 import type { StoreSecrets } from './secrets.ts';
 
@@ -16,6 +17,8 @@ export interface ManagedStores {
   readonly sessions: SessionStore;
   /** Counts of tries that may have been guesses. */
   readonly tries: TryStore;
+  /** Who delivers webhooks, and how far each has come. */
+  readonly webhooks: WebhookStore;
 }
 
 /** What a running gate works with. Whoever opened them closes them, by its context. */

@@ -17,6 +17,7 @@ import { ServedRegistry } from '../../registry/served.ts';
 import { RedisStats } from '../../stats/redis.ts';
 import { connectRedis } from '../../store/redis.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { redisWebhooks } from '../../webhooks/redis.ts';
 import { type GateContext, own } from '../context.ts';
 import { renewsTokens } from '../renewals.ts';
 import type { GatewayStores } from './port.ts';
@@ -69,6 +70,7 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
             audit: auditReaderOf(gate, forAudit, `${name}-reindex`),
             sessions: new RedisSessions(registry, keyPrefix, clock),
             tries: new RedisTries(registry, keyPrefix),
+            webhooks: redisWebhooks(registry, keyPrefix),
           },
     renewals: writing,
     assertionKeys: {

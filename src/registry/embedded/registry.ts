@@ -23,6 +23,7 @@ import {
   type FeedListener,
   FeedLost,
   type LeaseRequest,
+  type NextEvents,
   type PolicySnapshot,
   type RegistryStore,
   type Stored,
@@ -336,6 +337,18 @@ class EmbeddedRegistry implements RegistryStore {
     return this.#file.read(() => {
       this.#file.position();
       return this.#file.all(sql, target, limit).map((row) => String(row.user));
+    });
+  }
+
+  async changesAfter(after: string | null, limit: number): Promise<NextEvents> {
+    return this.#file.read(() => {
+      this.#file.position();
+      const end = Number(this.#file.get(NEWEST_CHANGE)?.seq ?? 0);
+      const from = Math.min(Number(after ?? end), end);
+      const sql = 'SELECT id, event FROM change WHERE id > ? ORDER BY id LIMIT ?';
+      const rows = after === null ? [] : this.#file.all(sql, from, limit);
+      const items = rows.map(({ id, event }) => ({ at: String(id), event: String(event) }));
+      return { items, end: items.at(-1)?.at ?? String(from) };
     });
   }
 

@@ -16,6 +16,7 @@ import {
   type AccountPage,
   type ChangePage,
   type ChangePlace,
+  type NextEvents,
   type RegistryStore,
   RegistryUnavailable,
   type Stored,
@@ -337,6 +338,19 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
       cursor = next;
     } while (cursor !== '0' && users.size < limit);
     return [...users].slice(0, limit);
+  }
+
+  async changesAfter(after: string | null, limit: number): Promise<NextEvents> {
+    const key = this.keys.changes;
+    const [, found] = await this.readWithPosition(
+      [key],
+      after === null
+        ? ['XREVRANGE', key, '+', '-', 'COUNT', 1]
+        : ['XRANGE', key, `(${after}`, '+', 'COUNT', limit],
+    );
+    const entries = found as [string, string[]][];
+    const items = entries.map(([at, fields]) => ({ at, event: fields[1] ?? '' }));
+    return { items: after === null ? [] : items, end: items.at(-1)?.at ?? after ?? '0-0' };
   }
 
   async changes(query: {

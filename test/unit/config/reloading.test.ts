@@ -51,6 +51,7 @@ const SAMPLES: Readonly<Record<string, readonly [base: Tree, value: unknown, bes
   'registry.leaseMs': [{}, 5000],
   'registry.minReplicaAcks': [{ store: REDIS }, 1],
   'registry.cacheAccounts': [{}, 1000],
+  'registry.expiryWarningDays': [{}, [7]],
   'audit.guarantee': [{}, 'buffered'],
   'audit.store.kind': [{ store: REDIS }, 'redis', { 'audit.store.url': 'rediss://a' }],
   'audit.store.url': [audit(REDIS), 'rediss://other'],

@@ -56,6 +56,8 @@ const CONTRACT: Readonly<Record<string, { type: string; labels: readonly string[
   sallyport_tunnels_open: { type: 'gauge', labels: [] },
   sallyport_client_connections: { type: 'gauge', labels: ['state'] },
   sallyport_audit_gaps_total: { type: 'counter', labels: [] },
+  sallyport_webhook_deliveries_total: { type: 'counter', labels: ['hook', 'result'] },
+  sallyport_accounts_expiring: { type: 'gauge', labels: ['days'] },
   sallyport_honey_tokens_presented_total: { type: 'counter', labels: [] },
   sallyport_trace_spans_total: { type: 'counter', labels: ['outcome'] },
   sallyport_tls_handshakes_total: { type: 'counter', labels: ['result'] },
@@ -72,6 +74,8 @@ function exercise(metrics: Metrics): void {
   metrics.revocation(4);
   metrics.appended(2, 12);
   metrics.loopDelay(0.4);
+  metrics.honeyToken();
+  metrics.webhooks('siem', 'delivered');
   metrics.accounts.show(5);
   metrics.stores.registry.join({ connected: true });
   metrics.stores.registry.answered(0.7);
@@ -80,6 +84,7 @@ function exercise(metrics: Metrics): void {
     leaseRemainingSeconds: () => 29.5,
     auditPending: () => 3,
     tunnelsOpen: () => 2,
+    accountsExpiring: () => [{ days: 14, count: 3 }],
     auditSpoolBytes: () => 0,
     auditSpoolUnreadable: () => 0,
     auditActivityLagSeconds: () => 0,

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { type Migration, openDatabase, transact } from '../../../store/sqlite.ts';
+import { NOTICE_LOG } from '../../event/notice-event.ts';
 import type { LeftOpen, WrittenOutcomes } from '../../permits/ledger.ts';
 import type { PermitNotes } from '../../permits/notes.ts';
 import { EmbeddedHeads } from './heads.ts';
@@ -162,6 +163,26 @@ export class AuditFile {
       .all(after, limit);
     const numbers = rows.map((row) => Number(row.n));
     return { events: rows.map((row) => String(row.event)), numbers, next: numbers.at(-1) ?? null };
+  }
+
+  /**
+   * Notices behind a number, oldest first; `next` is where to go on. Null: none, but the number of
+   * the last one.
+   */
+  notices(after: number | null, limit: number): ReadAnswer {
+    const newest = this.#db
+      .prepare('SELECT n FROM events WHERE account = ? ORDER BY n DESC LIMIT 1')
+      .get(NOTICE_LOG);
+    const end = Number(newest?.n ?? 0);
+    const rows =
+      after === null
+        ? []
+        : this.#db
+            .prepare('SELECT n, event FROM events WHERE account = ? AND n > ? ORDER BY n LIMIT ?')
+            .all(NOTICE_LOG, after, limit);
+    const numbers = rows.map((row) => Number(row.n));
+    const next = numbers.at(-1) ?? Math.min(after ?? end, end);
+    return { events: rows.map((row) => String(row.event)), numbers, next };
   }
 
   /** About how many events there are. */

@@ -101,6 +101,17 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     return this.#read(query.account, query.before, query.limit);
   }
 
+  async noticesAfter(after: string | null, limit: number) {
+    const { read } = await this.#worker.ask({
+      op: 'notices',
+      after: numberIn(after),
+      limit: Math.min(MAX_PAGE, Math.max(0, Math.trunc(limit))),
+    });
+    const { events = [], numbers = [], next = 0 } = read ?? {};
+    const items = events.map((event, index) => ({ at: String(numbers[index]), event }));
+    return { items, end: String(next ?? 0) };
+  }
+
   async tail(query: { before: string | null; limit: number; sinceMs?: number | null }) {
     return this.#read(null, query.before, query.limit, query.sinceMs ?? null);
   }

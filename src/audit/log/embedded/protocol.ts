@@ -66,6 +66,8 @@ export type WorkerRequest =
   | { readonly op: 'signed' }
   /** Events after a number, oldest first. */
   | { readonly op: 'scan'; readonly after: number; readonly limit: number }
+  /** Notices after a number, oldest first; null: none, but the number of the last one. */
+  | { readonly op: 'notices'; readonly after: number | null; readonly limit: number }
   | { readonly op: 'size' }
   /** Deletes events; `anchor`: what is signed of it, null = nothing. Asked for by `due`. */
   | { readonly op: 'cut'; readonly beforeMs: number; readonly anchor: string | null }

@@ -48,6 +48,8 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       return { id, ok: true };
     case 'scan':
       return { id, ok: true, read: file.scan(request.after, request.limit) };
+    case 'notices':
+      return { id, ok: true, read: file.notices(request.after, request.limit) };
     case 'size':
       return { id, ok: true, size: file.size() };
     case 'signed':

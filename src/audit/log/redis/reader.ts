@@ -1,5 +1,6 @@
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
+import { NOTICE_LOG } from '../../event/notice-event.ts';
 import { AUDIT_PARTITIONS } from '../../partitions.ts';
 import type { AuditReader, EventPage } from '../../port.ts';
 import { unavailable } from './log.ts';
@@ -58,6 +59,23 @@ export function createRedisAuditReader(connection: RedisConnection, prefix: stri
       );
       return page(partitions.flat().sort(newestFirst), wanted);
     },
+    async noticesAfter(after, limit) {
+      const key = keys.activity(NOTICE_LOG);
+      try {
+        const found =
+          after === null
+            ? await connection.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
+            : await connection.call('XRANGE', key, `(${placeIn(after)}`, '+', 'COUNT', limit);
+        const entries = found as readonly [string, readonly string[]][];
+        const items = entries.map(([at, fields]) => ({ at, event: fields[1] ?? '' }));
+        return {
+          items: after === null ? [] : items,
+          end: items.at(-1)?.at ?? after ?? '0-0',
+        };
+      } catch (fault) {
+        throw unavailable(fault);
+      }
+    },
     record: createRedisScan(connection, prefix),
     search: createRedisSearch(connection, prefix),
     close: async () => {},
@@ -93,6 +111,12 @@ interface Position {
   readonly ms: number;
   readonly n: number;
   readonly partition: number;
+}
+
+/** Throws `RangeError` for what is no place of a log. */
+function placeIn(text: string): string {
+  const { ms, n } = parseCursor(text);
+  return `${ms}-${n}`;
 }
 
 /** Throws `RangeError` for what is no cursor of ours. */
