@@ -36,7 +36,7 @@ export class RoutePublisher {
     this.#saying = new Periodic(() => this.#say(), TOLD_EVERY_MS);
   }
 
-  /** These routes are in force from now on. Says so soon. */
+  /** These routes are in force from now on, or none, of which nothing is said. Says so soon. */
   show(routes: readonly Route[]): void {
     this.#inForce = { routes, sinceMs: this.#options.clock.wallMs() };
     void this.say();
@@ -70,6 +70,10 @@ export class RoutePublisher {
     for (let said: InForce | null = null; said !== this.#inForce && !this.#ended; ) {
       said = this.#inForce;
       if (said === null) return;
+      if (said.routes.length === 0) {
+        await store.withdraw(instance);
+        continue;
+      }
       const { routes, sinceMs, text = null } = await this.#inWords(said);
       const by = { instance, routes: routes.length, table: text?.digest ?? null, sinceMs };
       await store.publish({ ...by, toldMs: clock.wallMs() }, text?.text ?? null);

@@ -74,7 +74,7 @@ async function permissionsKnown(
 }
 
 function form(asked: Asked, known: readonly string[], faults: Failed['faults']): Html {
-  return html`<form class="filters" method="get" action="${PATH}" role="search">
+  return html`<form class="filters asking" method="get" action="${PATH}" role="search">
 <div class="field wide">${textField({ name: 'permission', label: 'Permission', value: asked.permission, isRequired: true, maxLength: 128, list: known, hint: 'As a route requires it, such as deployments:write.', faults })}</div>
 ${textField({ name: 'search', label: 'Account', type: 'search', value: asked.search, maxLength: 200, hint: 'Part of the name.', faults })}
 ${textField({ name: 'application', label: 'Application', type: 'search', value: asked.application, maxLength: 64, hint: 'Part of the name.', faults })}

@@ -39,7 +39,7 @@ async function showTry(c: ConsoleContext, parts: ConsoleParts): Promise<Response
     : null;
   const failed = answer?.done === false ? answer : null;
   const faults = failed?.faults ?? [];
-  const form = html`<form class="filters" method="get" action="${SECTION}">${textField({ name: 'account', label: 'Account', value: account, isRequired: true, maxLength: 64, faults })}
+  const form = html`<form class="filters asking" method="get" action="${SECTION}">${textField({ name: 'account', label: 'Account', value: account, isRequired: true, maxLength: 64, faults })}
 ${callFields(words, tables, faults)}<button class="primary">Try</button></form>`;
   const content = html`<section class="card"><div class="card-body">${form}</div></section>${
     failed === null ? '' : questionFault(failed)

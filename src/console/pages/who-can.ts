@@ -44,7 +44,7 @@ async function showWhoCan(c: ConsoleContext, parts: ConsoleParts): Promise<Respo
   const cursor = c.req.query('at') ?? '';
   const found = asked ? await attempt(() => findAll(parts, actor, words, cursor)) : null;
   const failed = found?.done === false ? found : null;
-  const form = html`<form class="filters" method="get" action="${SECTION}" role="search">${callFields(words, tables, failed?.faults ?? [])}<button class="primary">Ask</button></form>`;
+  const form = html`<form class="filters asking" method="get" action="${SECTION}" role="search">${callFields(words, tables, failed?.faults ?? [])}<button class="primary">Ask</button></form>`;
   const content = html`${whoCanViews(SECTION)}<section class="card"><div class="card-body">${form}</div></section>${
     failed === null ? '' : questionFault(failed)
   }${found?.done === true ? foundCard(words, found.value) : ''}`;
@@ -123,7 +123,7 @@ function rowOf(words: CallWords, found: WhoCan): readonly Slot[] {
     html`<a href="/find/${account}">${account}</a>`,
     roleLink(role),
     ruleWords(rule, team),
-    html`<span class="mono">${application ?? (applications.join(', ') || 'any')}</span>`,
+    html`<span class="mono">${application ?? (applications.join(', ') || (permission === null ? '–' : 'any'))}</span>`,
     permission === null ? '–' : html`<span class="mono">${permission}</span>`,
     onlyWords(found),
     html`<a href="${addressOf('/try', { account, ...words })}">Steps<span class="hidden"> for ${account}</span></a>`,

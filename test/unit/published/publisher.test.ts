@@ -55,6 +55,15 @@ describe('the publisher of routes', () => {
     expect((await said())?.table).not.toBe(first?.table);
   });
 
+  it('says nothing of an instance without routes', async () => {
+    publisher.show([]);
+    expect(await said()).toBeNull();
+    publisher.show(one());
+    expect(await said()).not.toBeNull();
+    publisher.show([]);
+    expect(await said()).toBeNull();
+  });
+
   it('tells of an outage once, and says what is in force when it is over', async () => {
     away = true;
     publisher.show(one());
