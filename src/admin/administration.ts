@@ -1,11 +1,15 @@
 import { type AdminActor, mustHave } from './actor.ts';
+import { propose } from './approvals/propose.ts';
+import { ApprovalNeeded } from './approvals/rule.ts';
 import { reading } from './change.ts';
 import type { AdminContext, Bound } from './context.ts';
 import { AdminError, invalid } from './error.ts';
 import { readInput } from './input.ts';
 import { meaningFaults } from './meaning.ts';
 import { ACCOUNTS } from './operations/accounts.ts';
+import { APPROVALS } from './operations/approvals.ts';
 import { DECLARATION, ROLES, TEAMS } from './operations/policy.ts';
+import { PREVIEW } from './operations/preview.ts';
 import { QUESTIONS } from './operations/questions.ts';
 import type { Row } from './operations/row.ts';
 import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
@@ -13,6 +17,7 @@ import { TRANSFER } from './operations/transfer.ts';
 import { USERS } from './operations/users.ts';
 import { WEBHOOKS } from './operations/webhooks.ts';
 import { Records } from './records.ts';
+import { WITHOUT_APPROVAL } from './schemas/inputs.ts';
 
 /**
  * Everything that can be done to the registry, and asked of it, by people and pipelines, a row
@@ -30,6 +35,8 @@ export const OPERATIONS = {
   ...TOKENS,
   ...QUESTIONS,
   ...WEBHOOKS,
+  ...APPROVALS,
+  ...PREVIEW,
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;
@@ -43,26 +50,47 @@ export const OPERATION_NAMES = Object.keys(OPERATIONS) as readonly OperationName
 
 export function createAdministration(context: AdminContext): Administration {
   // async: whatever is wrong is a rejection, never a throw.
-  return administrationOf(
-    (name) => async (actor, input) => perform(OPERATIONS[name], context, actor, input),
-  );
+  return administrationOf((name) => async (actor, input) => perform(name, context, actor, input));
 }
 
 async function perform(
-  { needs, input: schema, shape, run }: Row,
-  context: AdminContext,
+  name: OperationName,
+  given: AdminContext,
   actor: AdminActor,
-  given: unknown,
+  asked: unknown,
 ): Promise<unknown> {
+  const { needs, input: schema, shape, run, canWait }: Row = OPERATIONS[name];
   if (needs === 'store-owner') mustOwnStore(actor);
   else if (needs !== 'its-own') mustHave(actor, needs);
   // An input that is none, from a socket, lacks every field and says so.
-  const input = Object(given ?? {}) as object;
+  const { [WITHOUT_APPROVAL]: isWaived, ...input } = Object(asked ?? {}) as WaivedInput;
+  const context = isWaived === undefined ? given : waived(given, actor, isWaived);
   const { value, faults } = readInput(schema, input);
-  if (faults === undefined)
-    return run(context, actor, value as never, createAdministration as never);
-  const records = await reading(() => Records.read(context.store));
-  throw invalid([...faults, ...meaningFaults(shape, input, records, context.clock.wallMs())]);
+  if (faults !== undefined) {
+    const records = await reading(() => Records.read(context.store));
+    throw invalid([...faults, ...meaningFaults(shape, input, records, context.clock.wallMs())]);
+  }
+  const performed = (on: AdminContext, who: AdminActor) =>
+    run(on, who, value as never, createAdministration as never);
+  return performed(context, actor).catch(async (error: unknown) => {
+    if (!(error instanceof ApprovalNeeded) || canWait !== true) throw error;
+    throw await propose(context, actor, name, value as object, performed, error);
+  });
+}
+
+interface WaivedInput {
+  readonly [WITHOUT_APPROVAL]?: unknown;
+}
+
+/** Whoever can write the store is above approvals, and says so, and the record tells. */
+function waived(context: AdminContext, actor: AdminActor, said: unknown): AdminContext {
+  if (said === false) return context;
+  if (said !== true) throw invalid([{ field: WITHOUT_APPROVAL, message: 'must be true or false' }]);
+  mustOwnStore(actor);
+  const { approvals } = context;
+  return approvals === undefined
+    ? context
+    : { ...context, approvals: { ...approvals, isWaived: true } };
 }
 
 function mustOwnStore(actor: AdminActor): void {

@@ -114,7 +114,10 @@ async function rehearseOne(
   try {
     const { changed } = await changeOne(context, actor, input, id);
     const { account: after } = await reading(() => context.store.account(id));
-    const loses = before === null ? [] : lossesOf(before, after, records, context.clock.wallMs());
+    const loses =
+      before === null
+        ? []
+        : lossesOf(before, after, { before: records, after: records }, context.clock.wallMs());
     return { id, name, outcome: changed ? 'changed' : 'unchanged', why: null, loses };
   } catch (error) {
     if (!(error instanceof AdminError) || error.code === 'unavailable') throw error;

@@ -8,6 +8,7 @@ import { RegistryUnavailable } from '../registry/port.ts';
 import { awaitReceipt, type Revocation } from '../registry/receipts/receipt.ts';
 import { systemTiming, type Timing } from '../registry/timing.ts';
 import { turn } from '../turns.ts';
+import { passed } from './approvals/hold.ts';
 import { type ChangeContext, type ChangedStore, RECEIPT_WAIT, type Receipted } from './context.ts';
 import { type Edit, type Reliance, rolesOf } from './edit.ts';
 import type { Effect } from './effect.ts';
@@ -48,7 +49,7 @@ export async function change<T extends object>(
     // What was planned may concern a thousand accounts, and to store it is one step.
     await turn();
     const sentMs = context.clock.monotonicMs();
-    const result = await writing(context.store, commitFor(context, actor, planned, planned.edit));
+    const result = await writing(context, commitFor(context, actor, planned, planned.edit));
     if (result.committed) {
       const answer = planned.answer(result.seq);
       return planned.type === 'account-deactivated' || takesAway(planned.edit)
@@ -77,7 +78,7 @@ export async function changeTogether(
   const [first, ...others] = plans.map((plan) => commitFor(context, actor, plan, plan.edit));
   if (first === undefined) throw new TypeError('there is nothing to change');
   const result = await writing(
-    context.store,
+    context,
     joinedCommit([first, ...others], () => undefined),
   );
   return result.committed ? 'changed' : 'conflict';
@@ -151,17 +152,22 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /**
+ * The one place where changes are written. What needs a second administrator stops here
+ * (`ApprovalNeeded`), whichever way it came.
+ *
  * A commit whose answer did not arrive may have happened: that must be said, because a token may
  * have been lost with the answer.
  *
  * @param unchanged what is said where it has not happened
  */
 export async function writing(
-  store: ChangedStore,
-  commit: Commit,
+  context: Pick<ChangeContext, 'store' | 'approvals'>,
+  asked: Commit,
   unchanged = 'nothing was changed',
 ): Promise<CommitResult> {
-  await reading(() => assertUnderstood(store, commit.changes));
+  const { store } = context;
+  await reading(() => assertUnderstood(store, asked.changes));
+  const commit = await reading(() => passed(context, asked));
   try {
     return await store.commit(commit);
   } catch (error) {

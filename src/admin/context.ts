@@ -1,3 +1,4 @@
+import type { AuditReader } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { Route } from '../decision/route.ts';
 import type { PublishedReader } from '../published/port.ts';
@@ -7,6 +8,7 @@ import type { Timing } from '../registry/timing.ts';
 import type { Tombstone } from '../registry/tombstone.ts';
 import type { WebhookDesk } from '../webhooks/desk.ts';
 import type { AdminActor } from './actor.ts';
+import type { ApprovalRule } from './approvals/port.ts';
 
 /** What changes of records, and the receipts of these, ask of a store: a rehearsal has no more. */
 export type ChangedStore = Pick<
@@ -51,6 +53,10 @@ export interface ChangeContext {
    * of an account, `role:NAME` or `team:NAME`.
    */
   known?(label: string): Tombstone | null;
+  /** Which changes need a second administrator; absent: none does. */
+  readonly approvals?: ApprovalRule;
+  /** Counts of calls, for who looks before a change; absent: they are not told. */
+  readonly audit?: Pick<AuditReader, 'activity'>;
   /** Told how long each revocation took to be in force everywhere, in milliseconds. */
   onRevoked?(durationMs: number): void;
 }

@@ -11,6 +11,8 @@
  * - `forbidden`: the actor may not do this
  * - `stale`: the record is not at the version that the actor has seen; looking again shows what
  *   changed
+ * - `awaits-approval`: nothing is changed yet, another administrator must approve it; `approval`
+ *   says which change waits
  * - `conflict`: others kept changing the same records; trying again is safe
  * - `unavailable`: the store cannot be reached or did not answer in time
  */
@@ -22,6 +24,7 @@ export const ADMIN_ERROR_CODES = [
   'last-administrator',
   'forbidden',
   'stale',
+  'awaits-approval',
   'conflict',
   'unavailable',
 ] as const;
@@ -41,6 +44,8 @@ export class AdminError extends Error {
   readonly faults: readonly Fault[];
   /** Names of what stands in the way, at most a handful; only for `in-use`. */
   readonly users: readonly string[];
+  /** Id of the change that waits; only for `awaits-approval`. */
+  readonly approval: string | null;
 
   constructor(
     code: AdminErrorCode,
@@ -48,6 +53,7 @@ export class AdminError extends Error {
     more: {
       readonly faults?: readonly Fault[];
       readonly users?: readonly string[];
+      readonly approval?: string;
       readonly cause?: unknown;
     } = {},
   ) {
@@ -55,6 +61,7 @@ export class AdminError extends Error {
     this.code = code;
     this.faults = more.faults ?? [];
     this.users = more.users ?? [];
+    this.approval = more.approval ?? null;
   }
 }
 

@@ -6,15 +6,23 @@ import type { Records } from './records.ts';
 /** Lines at most: the rest is counted. */
 const LINES_MAX = 12;
 
+/** Roles and teams before a change, and after it. */
+export interface Between {
+  readonly before: Records;
+  readonly after: Records;
+}
+
 /**
  * What an account may do no more after a change, a line each: by its default role, and on each
  * application where a team or a grant decides before or after. For people who look before they
  * confirm; what is gained is not said.
+ *
+ * @param records where these stay as they are, `after` is `before`
  */
 export function lossesOf(
   before: Account,
   after: Account | null,
-  records: Records,
+  records: Between,
   nowMs: number,
 ): readonly string[] {
   if (!isLetIn(before, nowMs)) return [];
@@ -22,9 +30,9 @@ export function lossesOf(
   const [old, now] = [compilePrincipal(before), compilePrincipal(after)];
   const lines = [
     ...ofRoles(before.role, after.role, records, 'by default'),
-    ...applicationsOf(before, after, records).flatMap(([application, team]) => {
-      const was = old.effectiveRole(application, team);
-      const is = now.effectiveRole(application, team);
+    ...applicationsOf(before, after, records).flatMap(({ application, owner }) => {
+      const was = old.effectiveRole(application, owner.before);
+      const is = now.effectiveRole(application, owner.after);
       return was === before.role && is === after.role
         ? []
         : ofRoles(was, is, records, `on ${application}`);
@@ -35,34 +43,47 @@ export function lossesOf(
   return more > 0 ? [...lines.slice(0, LINES_MAX), `and ${more} more`] : lines;
 }
 
-function isLetIn({ status, expiresAt }: Account, nowMs: number): boolean {
+export function isLetIn({ status, expiresAt }: Account, nowMs: number): boolean {
   return status === 'active' && (expiresAt === null || Date.parse(expiresAt) > nowMs);
 }
 
 /** Patterns of the one role that the other one does not cover. */
-function ofRoles(was: string, is: string, records: Records, where: string): readonly string[] {
-  if (was === is) return [];
-  const held = compilePermissions(records.permissionsOf([is]));
-  return records
+function ofRoles(
+  was: string,
+  is: string,
+  { before, after }: Between,
+  where: string,
+): readonly string[] {
+  if (was === is && before === after) return [];
+  const held = compilePermissions(after.permissionsOf([is]));
+  return before
     .permissionsOf([was])
     .filter((pattern) => exceeds(compilePermissions([pattern]), held))
     .map((pattern) => `${pattern} ${where}`);
 }
 
-/** Where the default role does not decide, with the team that owns the application. */
-function applicationsOf(
-  before: Account,
-  after: Account,
-  records: Records,
-): readonly (readonly [application: string, team: string | null])[] {
-  const [known, owners] = [ownersIn(records), new Map<string, string | null>()];
-  for (const { grants } of [before, after])
-    for (const { application } of grants)
-      owners.set(application, known.get(application.toLowerCase()) ?? null);
-  for (const { team } of [...before.teams, ...after.teams])
-    for (const application of records.teams.get(team)?.applications ?? [])
-      owners.set(application, team);
-  return [...owners];
+interface Owned {
+  readonly application: string;
+  /** The team that owns it, before and after. */
+  readonly owner: { readonly before: string | null; readonly after: string | null };
+}
+
+/** Where the default role does not decide, before or after. */
+function applicationsOf(before: Account, after: Account, records: Between): readonly Owned[] {
+  const names = new Map<string, string>();
+  const add = (application: string) => names.set(application.toLowerCase(), application);
+  for (const { grants } of [before, after]) for (const { application } of grants) add(application);
+  for (const [account, known] of [
+    [before, records.before],
+    [after, records.after],
+  ] as const)
+    for (const { team } of account.teams)
+      for (const application of known.teams.get(team)?.applications ?? []) add(application);
+  const [old, now] = [ownersIn(records.before), ownersIn(records.after)];
+  return [...names].map(([folded, application]) => ({
+    application,
+    owner: { before: old.get(folded) ?? null, after: now.get(folded) ?? null },
+  }));
 }
 
 const OWNERS = new WeakMap<Records, ReadonlyMap<string, string>>();

@@ -77,6 +77,8 @@ export interface WireError {
   readonly message: string;
   readonly faults: readonly Fault[];
   readonly users: readonly string[];
+  /** Absent where nothing waits, and from earlier versions. */
+  readonly approval?: string;
 }
 
 export type OwnerAnswer = { readonly v: number; readonly id: number } & (
@@ -88,7 +90,8 @@ export type OwnerAnswer = { readonly v: number; readonly id: number } & (
 /** What an error may say on the other side: the message of an `AdminError`, and of nothing else. */
 export function toWire(error: unknown): WireError {
   if (error instanceof AdminError) {
-    return { code: error.code, message: error.message, faults: error.faults, users: error.users };
+    const { code, message, faults, users, approval } = error;
+    return { code, message, faults, users, ...(approval === null ? {} : { approval }) };
   }
   return {
     code: 'internal',
@@ -104,6 +107,7 @@ export function fromWire(error: WireError): Error {
   return new AdminError(code, error.message, {
     faults: error.faults ?? [],
     users: error.users ?? [],
+    ...(error.approval === undefined ? {} : { approval: error.approval }),
   });
 }
 

@@ -10,6 +10,7 @@ import type { Edit } from './edit.ts';
 /** A change as it would be made. */
 export interface Rehearsed {
   readonly commit: Commit;
+  readonly edits: readonly Edit[];
   /** Whether anybody may do less after it. */
   readonly takesAway: boolean;
 }
@@ -100,7 +101,7 @@ class Rehearsal implements ChangedStore {
       if (await this.#isAnothers(claim, owner))
         return { committed: false, conflict: 'claim', key: claim };
     const edits = await Promise.all(changes.map((change) => this.#editOf(change)));
-    this.#made({ commit, takesAway: edits.some(takesAway) });
+    this.#made({ commit, edits, takesAway: edits.some(takesAway) });
     this.#seq = Math.max(this.#seq, seq) + 1;
     for (const change of changes) {
       if (change.kind === 'account') this.#note(change.key, change.record);

@@ -79,11 +79,11 @@ class Run<Step extends Together> {
     const made = steps.flatMap((step) => step.made);
     const commits = made.map(({ commit }) => commit);
     if (!isFilled(commits)) return true;
-    const { store, clock } = this.#context;
+    const { clock } = this.#context;
     const commit = joinedCommit(commits, (key) => versions.get(key));
     const sentMs = clock.monotonicMs();
     const unchanged = this.applied.length > 0 ? 'the rest was not changed' : undefined;
-    const result = await writing(store, commit, unchanged);
+    const result = await writing(this.#context, commit, unchanged);
     if (!result.committed) return false;
     for (const change of commit.changes) versions.set(keyOf(change), result.seq);
     // Whoever has applied this change has applied all before it.

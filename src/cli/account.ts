@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AccountKind, TeamMembership } from '../account/model.ts';
 import { OVERLAP_MOST_MS } from '../admin/limits.ts';
-import { act, waiting } from './account-act.ts';
+import { act, dangerous, unapproved } from './account-act.ts';
 import { addBind } from './account-bind.ts';
 import { addBulk } from './account-bulk.ts';
 import { addListAndShow } from './account-list.ts';
@@ -17,7 +17,7 @@ import {
   networks,
 } from './options.ts';
 import { withReach } from './reach.ts';
-import { confirm, note } from './terminal.ts';
+import { askFirst, confirm, note } from './terminal.ts';
 import { issueToken, type TokenOptions } from './token-output.ts';
 
 interface CreateOptions extends CommonOptions, TokenOptions {
@@ -50,7 +50,9 @@ export function addAccountCommands(program: Command): void {
 }
 
 function addCreate(account: Command): void {
-  const create = leaf(account, 'create <name>', 'create a service account and show its token once')
+  const create = unapproved(
+    leaf(account, 'create <name>', 'create a service account and show its token once'),
+  )
     .requiredOption(
       '--role <role>',
       'default role; "none" for accounts that live by teams and grants',
@@ -99,7 +101,7 @@ interface RotateOptions extends CommonOptions, TokenOptions {
 }
 
 function addRotate(account: Command): void {
-  const rotate = waiting(
+  const rotate = dangerous(
     leaf(account, 'rotate <name>', 'issue a new token; the old one is refused from then on'),
   )
     .option(
@@ -109,7 +111,6 @@ function addRotate(account: Command): void {
     )
     .option('--close', 'issue nothing: end the overlap of the last rotation now')
     .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
-    .option('--yes', 'do not ask')
     .action(async (name: string, options: RotateOptions, command: Command) => {
       const { overlap = 0, close = false } = options;
       if (close && overlap > 0)
@@ -119,7 +120,7 @@ function addRotate(account: Command): void {
         overlap > 0
           ? `works until the overlap of ${overlap / 1000} s is over`
           : 'stops working at once';
-      await confirm(`Issue a new token for ${name}? The present one ${fate}.`, options.yes);
+      askFirst(options, `Issue a new token for ${name}? The present one ${fate}.`);
       await withReach(options, true, ({ control, actor }) =>
         issueToken(options, `Rotated the token of ${name}.`, async () => {
           const input = {
@@ -174,7 +175,7 @@ export function taking({ wait, leaveNoAdministrator }: CommonOptions) {
 export function addStanding(parent: Command, kind: AccountKind): void {
   const example = (words: string) =>
     `sallyport ${parent.name()} ${words.replace('NAME', exampleName(kind))}`;
-  const activate = leaf(parent, 'activate <name>', 'let it in again').action(
+  const activate = unapproved(leaf(parent, 'activate <name>', 'let it in again')).action(
     async (name: string, options: CommonOptions) => {
       await act(options, `${name} is active.`, ({ control, actor }) =>
         control.administration.activateAccount(actor, { name, kind }),
@@ -183,24 +184,22 @@ export function addStanding(parent: Command, kind: AccountKind): void {
   );
   examples(activate, example('activate NAME'));
   const deactivate = lastOne(
-    waiting(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')),
-  )
-    .option('--yes', 'do not ask')
-    .action(async (name: string, options: CommonOptions) => {
-      await confirm(`Deactivate ${name}? Its calls are refused at once.`, options.yes);
-      await act(options, `${name} is inactive.`, ({ control, actor }) =>
-        control.administration.deactivateAccount(actor, { name, kind, ...taking(options) }),
-      );
-    });
+    dangerous(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')),
+  ).action(async (name: string, options: CommonOptions) => {
+    askFirst(options, `Deactivate ${name}? Its calls are refused at once.`);
+    await act(options, `${name} is inactive.`, ({ control, actor }) =>
+      control.administration.deactivateAccount(actor, { name, kind, ...taking(options) }),
+    );
+  });
   examples(deactivate, example('deactivate NAME'), example('deactivate NAME --yes --wait 30s'));
-  const remove = lastOne(waiting(leaf(parent, 'delete <name>', 'delete it for good')))
-    .option('--yes', 'do not ask')
-    .action(async (name: string, options: CommonOptions) => {
-      await confirm(`Delete ${name}? This cannot be undone.`, options.yes);
+  const remove = lastOne(dangerous(leaf(parent, 'delete <name>', 'delete it for good'))).action(
+    async (name: string, options: CommonOptions) => {
+      askFirst(options, `Delete ${name}? This cannot be undone.`);
       await act(options, `Deleted ${name}.`, ({ control, actor }) =>
         control.administration.deleteAccount(actor, { name, kind, ...taking(options) }),
       );
-    });
+    },
+  );
   examples(remove, example('delete NAME'));
 }
 
@@ -210,7 +209,7 @@ function exampleName(kind: AccountKind): string {
 
 export function addEdit(parent: Command, kind: AccountKind): void {
   const edit = lastOne(
-    waiting(leaf(parent, 'edit <name>', 'change description, default role or expiry')),
+    dangerous(leaf(parent, 'edit <name>', 'change description, default role or expiry')),
   );
   if (kind === 'service')
     edit.option(
@@ -245,7 +244,9 @@ export function addEdit(parent: Command, kind: AccountKind): void {
 
 export function addTeams(parent: Command, kind: AccountKind): void {
   const example = `${exampleName(kind)} --team payments`;
-  const join = waiting(leaf(parent, 'join <name>', 'put it into a team, or change its role there'))
+  const join = dangerous(
+    leaf(parent, 'join <name>', 'put it into a team, or change its role there'),
+  )
     .requiredOption('--team <team>', 'the team')
     .requiredOption('--role <role>', 'its role on the applications of the team')
     .action(async (name: string, options: CommonOptions & { team: string; role: string }) => {
@@ -261,7 +262,7 @@ export function addTeams(parent: Command, kind: AccountKind): void {
       );
     });
   examples(join, `sallyport ${parent.name()} join ${example} --role deployer`);
-  const leave = waiting(leaf(parent, 'leave <name>', 'take it out of a team'))
+  const leave = dangerous(leaf(parent, 'leave <name>', 'take it out of a team'))
     .requiredOption('--team <team>', 'the team')
     .action(async (name: string, options: CommonOptions & { team: string }) => {
       const { team, wait } = options;
@@ -274,7 +275,7 @@ export function addTeams(parent: Command, kind: AccountKind): void {
 
 function addGrants(account: Command): void {
   const kind = 'service';
-  const grant = waiting(
+  const grant = dangerous(
     leaf(
       account,
       'grant <name>',
@@ -298,7 +299,7 @@ function addGrants(account: Command): void {
       },
     );
   examples(grant, 'sallyport account grant ci-pipeline --application Billing --role viewer');
-  const revoke = waiting(leaf(account, 'revoke <name>', 'take a grant back'))
+  const revoke = dangerous(leaf(account, 'revoke <name>', 'take a grant back'))
     .requiredOption('--application <application>', 'the application')
     .action(async (name: string, options: CommonOptions & { application: string }) => {
       const { application, wait } = options;

@@ -3,6 +3,7 @@ import type { AppliedDeclaration } from '../admin/apply-declaration.ts';
 import { type DeclaredChange, planOf } from '../admin/check-declaration.ts';
 import { planDeclaration, type Step } from '../admin/declaration.ts';
 import { AdminError, type AdminErrorCode } from '../admin/error.ts';
+import { unapproved } from './account-act.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { examples, leaf } from './options.ts';
@@ -18,10 +19,8 @@ interface ApplyOptions extends StoreOptions {
 }
 
 export function addApplyCommand(program: Command): void {
-  const apply = leaf(
-    program,
-    'apply',
-    'make roles, teams and service accounts what a file declares',
+  const apply = unapproved(
+    leaf(program, 'apply', 'make roles, teams and service accounts what a file declares'),
   )
     .requiredOption(
       '-f, --file <file>',
@@ -48,7 +47,8 @@ async function applyFile(options: ApplyOptions): Promise<void> {
     throw new UsageError(`${file} declares nothing: it has no accounts:, or nothing in it`);
   }
   const isTold = options.server !== undefined || options.config !== undefined;
-  const store = namesStore && !isTold ? { config: file } : options;
+  const { withoutApproval = false } = options;
+  const store = namesStore && !isTold ? { config: file, withoutApproval } : options;
   await withReach(store, options.dryRun !== true, async ({ control, actor }) => {
     const { administration } = control;
     const steps = await planDeclaration(administration, actor, accounts);

@@ -56,6 +56,11 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
     async () => (await import('./user.ts')).addUserCommands,
   ),
   known(
+    'approval',
+    'changes to protected roles, which wait for a second administrator',
+    async () => (await import('./approval.ts')).addApprovalCommands,
+  ),
+  known(
     'webhook',
     'webhooks: other systems that are told of events',
     async () => (await import('./webhook.ts')).addWebhookCommands,

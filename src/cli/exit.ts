@@ -21,6 +21,11 @@ export class Refused extends Error {
   override readonly name = 'Refused';
 }
 
+/** All that was wanted was shown: nothing is to be done any more. */
+export class Shown extends Error {
+  override readonly name = 'Shown';
+}
+
 /** One line for people, as short as it can be and still say what to do. */
 export interface Failure {
   readonly code: ExitCode;
@@ -28,6 +33,7 @@ export interface Failure {
 }
 
 export function failureOf(error: unknown): Failure {
+  if (error instanceof Shown) return { code: EXIT.done, lines: [] };
   if (error instanceof AdminError)
     return {
       code: error.code === 'unavailable' ? EXIT.unreachable : EXIT.refused,

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { StoreOptions } from './reach.ts';
+import type { AskedOptions, StoreOptions } from './reached.ts';
 
 /** A subcommand with the options that every command takes. */
 export function leaf(parent: Command, usage: string, summary: string): Command {
@@ -133,10 +133,8 @@ export function withCsv(command: Command): Command {
   return command.option('--csv', 'answer as a table for spreadsheets (RFC 4180)');
 }
 
-export interface CommonOptions extends StoreOptions {
+export interface CommonOptions extends StoreOptions, AskedOptions {
   readonly csv?: boolean;
   readonly wait?: number;
-  readonly json?: boolean;
-  readonly yes?: boolean;
   readonly leaveNoAdministrator?: boolean;
 }

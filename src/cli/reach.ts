@@ -2,10 +2,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseToken } from '../account/token.ts';
-import { type AdminActor, storeOwner } from '../admin/actor.ts';
-import { type Control, createControl } from '../admin/control.ts';
+import { storeOwner } from '../admin/actor.ts';
+import { administrationOf } from '../admin/administration.ts';
+import { approvalsOf } from '../admin/approvals/configured.ts';
+import { createControl } from '../admin/control.ts';
 import { EMBEDDED_FILES } from '../admin/folder-registry.ts';
 import { connectOwner } from '../admin/owner-client.ts';
+import { WITHOUT_APPROVAL } from '../admin/schemas/inputs.ts';
 import { openStores } from '../admin/stores.ts';
 import { systemClock } from '../clock.ts';
 import { parseConfig } from '../config/load.ts';
@@ -18,25 +21,10 @@ import { hooksOf } from '../webhooks/hooks.ts';
 import { Sender } from '../webhooks/sender.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
-import { note } from './terminal.ts';
+import type { AskedOptions, Reached, StoreOptions } from './reached.ts';
+import { canAsk, note } from './terminal.ts';
 
-/** The options that say where the accounts are. */
-export interface StoreOptions {
-  readonly config?: string;
-  readonly server?: string;
-  readonly caFile?: string;
-  /** The file whose routes count, where `config` is another one: who may look accounts up. */
-  readonly routes?: string;
-}
-
-/** Something to ask, and who asks. */
-export interface Reached {
-  readonly control: Control;
-  readonly actor: AdminActor;
-  /** Null when there is a store and no configuration. */
-  readonly config: Config | null;
-  close(): Promise<void>;
-}
+export type { Reached, StoreOptions };
 
 /** What `sallyport dev` keeps, and leaves for the commands beside it. */
 export const DEV_DATA_DIR = 'data';
@@ -81,6 +69,7 @@ async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> 
     // A file for administration has none, and says nothing about calls.
     routes: () => routes,
     webhooks: deskOf(config),
+    approvals: approvalsOf(() => config),
   });
   return { control, actor, config, close: () => stores.close() };
 }
@@ -146,16 +135,37 @@ function caText(path: string): string {
 
 /** Opens what the options name, does the work, and closes it again whatever happens. */
 export async function withReach<T>(
-  options: StoreOptions,
+  options: StoreOptions & AskedOptions,
   purpose: Purpose,
   work: (reached: Reached) => Promise<T>,
 ): Promise<T> {
   const reached = await reach(options, purpose);
   try {
-    return await work(reached);
+    const held = options.withoutApproval === true ? unapproved(reached) : reached;
+    return await work(await looking(held, options));
   } finally {
     await reached.close();
   }
+}
+
+/** Loaded only where somebody wants to see first what would be done. */
+async function looking(reached: Reached, options: StoreOptions & AskedOptions): Promise<Reached> {
+  if (options.dryRun !== true && (options.yes === true || !canAsk())) return reached;
+  const { previewed } = await import('./preview.ts');
+  return previewed(reached, options);
+}
+
+/** Every operation is told that it needs no approval; those that need none take no notice. */
+function unapproved(reached: Reached): Reached {
+  const { control } = reached;
+  const administration = administrationOf(
+    (name) => (actor, input) =>
+      control.administration[name](actor, {
+        ...(input as object),
+        [WITHOUT_APPROVAL]: true,
+      } as never),
+  );
+  return { ...reached, control: { ...control, administration } };
 }
 
 function routesOf(file: string): Config['routes'] {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { Receipted } from '../admin/context.ts';
 import { lastOne, taking } from './account.ts';
-import { waiting } from './account-act.ts';
+import { dangerous, unapproved } from './account-act.ts';
 import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
-import { confirm, details, say, sayCsv, sayJson, table } from './terminal.ts';
+import { askFirst, details, say, sayCsv, sayJson, table } from './terminal.ts';
 
 interface RoleOptions extends CommonOptions {
   readonly permission?: readonly string[];
@@ -75,7 +75,7 @@ function usedBy(names: readonly string[], uses: number): string {
 }
 
 function addChanges(role: Command): void {
-  const create = leaf(role, 'create <name>', 'create a role')
+  const create = unapproved(leaf(role, 'create <name>', 'create a role'))
     .requiredOption(
       '--permission <permission>',
       'what it allows: deployments:read, deployments:*, * (repeat, or use commas)',
@@ -98,7 +98,7 @@ function addChanges(role: Command): void {
     'sallyport role create deployer --permission applications:read,deployments:* --description "May deploy"',
   );
   const edit = lastOne(
-    waiting(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')),
+    dangerous(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')),
   )
     .option('--permission <permission>', 'the whole new list (repeat, or use commas)', several)
     .option('--description <text>', 'in plain words, at most 500 characters')
@@ -118,10 +118,9 @@ function addChanges(role: Command): void {
       });
     });
   examples(edit, 'sallyport role edit deployer --permission deployments:read,deployments:run');
-  const remove = waiting(leaf(role, 'delete <name>', 'delete a role that nobody has'))
-    .option('--yes', 'do not ask')
-    .action(async (name: string, options: CommonOptions) => {
-      await confirm(`Delete the role ${name}? This cannot be undone.`, options.yes);
+  const remove = dangerous(leaf(role, 'delete <name>', 'delete a role that nobody has')).action(
+    async (name: string, options: CommonOptions) => {
+      askFirst(options, `Delete the role ${name}? This cannot be undone.`);
       await withReach(options, true, async ({ control, actor }) => {
         report(
           options,
@@ -132,7 +131,8 @@ function addChanges(role: Command): void {
           `Deleted the role ${name}.`,
         );
       });
-    });
+    },
+  );
   examples(remove, 'sallyport role delete deployer');
 }
 

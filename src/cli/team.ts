@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { waiting } from './account-act.ts';
+import { dangerous } from './account-act.ts';
 import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
 import { inDoubt, report } from './role.ts';
-import { confirm, details, note, sayCsv, sayJson, table } from './terminal.ts';
+import { askFirst, details, note, sayCsv, sayJson, table } from './terminal.ts';
 
 interface TeamOptions extends CommonOptions {
   readonly application?: readonly string[];
@@ -88,7 +88,7 @@ function addChanges(team: Command): void {
     'sallyport team create payments --application Billing,Ledger',
     'sallyport account join ci-pipeline --team payments --role deployer',
   );
-  const edit = waiting(
+  const edit = dangerous(
     leaf(team, 'edit <name>', 'change the applications or the description of a team'),
   )
     .option('--application <application>', 'the whole new list (repeat, or use commas)', several)
@@ -117,10 +117,9 @@ function addChanges(team: Command): void {
       });
     });
   examples(edit, 'sallyport team edit payments --add-application Ledger');
-  const remove = waiting(leaf(team, 'delete <name>', 'delete a team that has no members'))
-    .option('--yes', 'do not ask')
-    .action(async (name: string, options: CommonOptions) => {
-      await confirm(`Delete the team ${name}? This cannot be undone.`, options.yes);
+  const remove = dangerous(leaf(team, 'delete <name>', 'delete a team that has no members')).action(
+    async (name: string, options: CommonOptions) => {
+      askFirst(options, `Delete the team ${name}? This cannot be undone.`);
       await withReach(options, true, async ({ control, actor }) => {
         report(
           options,
@@ -131,6 +130,7 @@ function addChanges(team: Command): void {
           `Deleted the team ${name}.`,
         );
       });
-    });
+    },
+  );
   examples(remove, 'sallyport team delete payments');
 }

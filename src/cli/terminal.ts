@@ -56,6 +56,20 @@ export async function confirm(question: string, yes: boolean | undefined): Promi
   if (!/^y(es)?$/i.test(answer.trim())) throw new Refused('nothing was changed');
 }
 
+/**
+ * The same once it is shown what would be done (preview.ts). Throws at once where it must be asked
+ * and there is nobody.
+ */
+export function askFirst(
+  options: { readonly yes?: boolean; readonly dryRun?: boolean; question?: string },
+  question: string,
+): void {
+  if (options.yes === true || options.dryRun === true) return;
+  if (!canAsk())
+    throw new UsageError(`this asks first ("${question}") and there is nobody to ask: add --yes`);
+  options.question = question;
+}
+
 /** Reads a line from the terminal without showing it. */
 export async function askSecret(question: string): Promise<string> {
   if (!canAsk())

@@ -5,6 +5,7 @@ import { AdminError } from '../admin/error.ts';
 import { IMPORT_BATCH, type RevivedRecord, wordsOf } from '../admin/import.ts';
 import type { TransferPage, TransferredRecord } from '../admin/transferred.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
+import { unapproved } from './account-act.ts';
 import { UsageError } from './exit.ts';
 import { ExportFile } from './export-file.ts';
 import { examples, leaf } from './options.ts';
@@ -42,7 +43,9 @@ export function addTransferCommands(registry: Command): void {
     'after',
     '\nUntil it is whole the file is called <file>.part. The same command again goes on where it was\nbroken off, after the last whole record.',
   );
-  const into = leaf(registry, 'import <file>', 'bring the records of an exported file into a store')
+  const into = unapproved(
+    leaf(registry, 'import <file>', 'bring the records of an exported file into a store'),
+  )
     .option('--yes', 'do not ask')
     .option('--revive-revoked', 'bring back to life what was revoked since the file was written')
     .action(importFrom);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { randomCharacters } from '../account/alphabet.ts';
 import { addEdit, addStanding, addTeams } from './account.ts';
-import { waiting } from './account-act.ts';
+import { unapproved, waiting } from './account-act.ts';
 import { addBulk } from './account-bulk.ts';
 import { addListAndShow } from './account-list.ts';
 import { UsageError } from './exit.ts';
@@ -27,7 +27,7 @@ export function addUserCommands(program: Command): void {
     'user',
     'users: people who administer; they are never let through the gate',
   );
-  const create = withPassword(leaf(user, 'create <name>', 'create a user'))
+  const create = unapproved(withPassword(leaf(user, 'create <name>', 'create a user')))
     .requiredOption('--role <role>', 'role, for example administrator')
     .option('--description <text>', 'who that is, at most 500 characters')
     .option('--expires <when>', 'when the user stops being let in: 90d, 2030-01-31, never', expiry)

@@ -30,6 +30,10 @@ const DONE = {
   changed: 'The change is made.',
   deleted: 'It is deleted.',
   shown: 'The token was shown once, and is not kept anywhere. If it is lost, generate a new one.',
+  proposed:
+    'Nothing is changed yet: this concerns a protected role, and waits here until another administrator approves it.',
+  approved: 'It is approved, and the change is made.',
+  withdrawn: 'It waits no more. Nothing was changed.',
   password: 'The password is set. All sessions of that user have ended.',
 } as const;
 

@@ -18,16 +18,20 @@ const STATUS = {
   'last-administrator': 409,
   forbidden: 403,
   stale: 409,
+  'awaits-approval': 409,
   conflict: 409,
   unavailable: 503,
 } as const;
 
-/** What administration refuses becomes a value; faults stay exceptions. */
+/**
+ * What administration refuses becomes a value; faults stay exceptions, and so does what waits for
+ * approval: there is a page for it.
+ */
 export async function attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> {
   try {
     return { done: true, value: await work() };
   } catch (error) {
-    if (!(error instanceof AdminError)) throw error;
+    if (!(error instanceof AdminError) || error.code === 'awaits-approval') throw error;
     return { done: false, status: statusOf(error), message: error.message, faults: error.faults };
   }
 }

@@ -5,11 +5,13 @@ import { StoreUnavailable } from '../store/fault.ts';
 import { show, showRefusal } from './answer.ts';
 import { ASSETS } from './assets.ts';
 import { notice } from './components/parts.ts';
+import { LookFirst, lookFirst } from './confirming.ts';
 import { documentationPages } from './documentation.ts';
 import { type ConsoleContext, type Env, guard, isOurs } from './guard.ts';
 import { html } from './html.ts';
 import { accountChangePages } from './pages/account-changes.ts';
 import { activityPages } from './pages/activity.ts';
+import { APPROVALS, approvalsPages } from './pages/approvals.ts';
 import { bulkPages } from './pages/bulk.ts';
 import { csvPages, questionCsvPages } from './pages/csv.ts';
 import { refusalPage } from './pages/door.ts';
@@ -71,6 +73,7 @@ export function createConsole(parts: ConsoleParts): Console {
   whoCanPages(app, parts);
   matrixPages(app, parts);
   tryPages(app, parts);
+  approvalsPages(app, parts);
   activityPages(app, parts);
   verificationPages(app, parts);
   instancesPages(app, parts);
@@ -104,6 +107,9 @@ function showFault(
   c: ConsoleContext,
   fault: Error,
 ): Response | Promise<Response> {
+  if (fault instanceof LookFirst) return lookFirst(c, fault, parts.clock.wallMs());
+  if (fault instanceof AdminError && fault.approval !== null)
+    return c.redirect(`${APPROVALS}/${fault.approval}?done=proposed`, 303);
   if (fault instanceof AdminError && c.var.visitor !== undefined) return showRefusal(c, fault);
   const isAway = fault instanceof StoreUnavailable || fault instanceof RegistryUnavailable;
   if (isAway) parts.log.warn('the console cannot reach the store', { error: fault });

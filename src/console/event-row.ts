@@ -216,6 +216,10 @@ const CHANGES: Readonly<Record<string, string>> = {
   'sessions-ended': 'Ended all sessions of',
   'registry-made': 'Made the registry',
   'registry-adopted': 'Confirmed for a data folder the registry',
+  'change-proposed': 'Proposed, for another administrator to approve, a change of',
+  'change-approved': 'Approved what another administrator had proposed for',
+  'change-withdrawn': 'Withdrew what was proposed for',
+  'change-expired': 'Nobody approved in time what was proposed for',
 };
 
 function change(event: EventOf<'change'>): Words {
@@ -251,9 +255,20 @@ const COMPARED = [
 /** What is different afterwards; nothing for what was created or deleted as a whole. */
 function differences({ before, after }: EventOf<'change'>): readonly string[] {
   if (before === null || after === null) return [];
+  return differencesOf(before, after).map((one) => `${one.name}: ${one.before} → ${one.after}`);
+}
+
+type Recorded = Readonly<Record<string, unknown>> | null;
+
+/** Fields that are not the same, in words. */
+export function differencesOf(before: Recorded, after: Recorded) {
   return COMPARED.filter(
-    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
-  ).map((name) => `${name}: ${valueWords(before[name])} → ${valueWords(after[name])}`);
+    (name) => JSON.stringify(before?.[name]) !== JSON.stringify(after?.[name]),
+  ).map((name) => ({
+    name,
+    before: valueWords(before?.[name]),
+    after: valueWords(after?.[name]),
+  }));
 }
 
 function entriesWords(value: object): string {

@@ -22,6 +22,11 @@ export class FormValues {
       .filter((entry) => entry !== '');
   }
 
+  /** Every field with its value, in the order in which they were sent. */
+  entries(): readonly (readonly [name: string, value: string])[] {
+    return [...this.#fields];
+  }
+
   /** All values of a field that may come several times. */
   all(name: string): readonly string[] {
     return this.#fields.getAll(name);

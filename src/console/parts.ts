@@ -21,6 +21,8 @@ export interface ConsoleParts {
   readonly stats: StatsReader | null;
   /** The routes in force, for the permissions that they ask for. */
   readonly routes: () => readonly Route[];
+  /** Names of the protected roles, whose changes wait for approval; absent: none. */
+  readonly approvals?: () => readonly string[];
   /** Records a sign-in; false when the audit log does not take it. */
   readonly recordSignIn: (facts: Omit<SignInFacts, 'id' | 'timeMs'>) => Promise<boolean>;
   readonly clock: Clock;

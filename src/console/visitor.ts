@@ -2,6 +2,8 @@ import type { Account } from '../account/model.ts';
 import { compilePermissions, type OwnPermission } from '../account/permission.ts';
 import { isBuiltInRole } from '../account/role.ts';
 import type { AdminActor } from '../admin/actor.ts';
+import { AdminError } from '../admin/error.ts';
+import { RegistryUnavailable } from '../registry/port.ts';
 import type { ConsoleParts } from './parts.ts';
 import { formToken, isSessionId, type StoredSession, sessionDigest } from './sessions.ts';
 import { isExpired } from './sign-in.ts';
@@ -15,6 +17,8 @@ export interface Visitor {
   readonly sessionId: string;
   /** What every form carries. */
   readonly formToken: string;
+  /** Changes that wait for approval; null: none ever does. */
+  readonly waiting: number | null;
   /** For showing and hiding; administration asks again before it does anything. */
   may(permission: OwnPermission): boolean;
 }
@@ -55,7 +59,20 @@ export async function visitorOf(
   };
   const may = (permission: OwnPermission) => permissions.allows(permission);
   const byProvider = account.subject !== undefined;
-  return { actor, role: account.role, byProvider, sessionId, formToken: formToken(sessionId), may };
+  const waiting = may('sallyport:registry:read') ? await countWaiting(parts, actor) : null;
+  const ofSession = { sessionId, formToken: formToken(sessionId) };
+  return { actor, role: account.role, byProvider, ...ofSession, waiting, may };
+}
+
+/** For the menu, which no page fails for. */
+async function countWaiting(parts: ConsoleParts, actor: AdminActor): Promise<number | null> {
+  if ((parts.approvals?.() ?? []).length === 0) return null;
+  try {
+    return (await parts.control.administration.listApprovals(actor, {})).approvals.length;
+  } catch (error) {
+    if (error instanceof AdminError || error instanceof RegistryUnavailable) return 0;
+    throw error;
+  }
 }
 
 function stands(parts: ConsoleParts, session: StoredSession, account: Account): boolean {

@@ -1,3 +1,4 @@
+import { approvalsOf } from '../admin/approvals/configured.ts';
 import type { AdminContext } from '../admin/context.ts';
 import { type Control, createControl } from '../admin/control.ts';
 import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
@@ -66,7 +67,7 @@ export async function openAdministration(
 
 /** What changes of the registry are made with. */
 export function adminContext(
-  { clock, instance, metrics }: GateContext,
+  { clock, instance, metrics, state }: GateContext,
   replica: Replica,
   store: RegistryStore,
 ): AdminContext {
@@ -75,6 +76,7 @@ export function adminContext(
     clock,
     instance,
     known: (account) => replica.known(account),
+    approvals: approvalsOf(() => state.config),
     onRevoked: (durationMs) => metrics.revocation(durationMs),
   };
 }

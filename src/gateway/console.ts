@@ -46,6 +46,7 @@ export function createSite(gate: GateContext, parts: SiteParts): Console | null 
     tries: managed.tries,
     stats,
     routes: () => state.config.routes,
+    approvals: () => state.config.console.approvals.roles,
     recordSignIn: signInRecorder({ ...gate, outbox }),
     clock,
     log,

@@ -63,6 +63,22 @@ export interface Commit {
   readonly audit: ChangeRecord;
   /** Where several changes are made in one step: the events of the others. */
   readonly moreAudit?: readonly ChangeRecord[];
+  /** Of the changes that wait for approval: which come, and which go, in the same step. */
+  readonly waiting?: WaitingEdit;
+}
+
+/** A change that waits for approval, as it is stored. */
+export interface StoredWaiting {
+  readonly id: string;
+  readonly text: string;
+}
+
+export interface WaitingEdit {
+  readonly put: readonly StoredWaiting[];
+  /** Ids. One that is not there is a conflict of versions: somebody else has settled it. */
+  readonly drop: readonly string[];
+  /** As many may wait after it; more is a conflict of versions. */
+  readonly atMost: number;
 }
 
 /** A serialised `change` event, and the accounts in whose activity log it appears. */

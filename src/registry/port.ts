@@ -1,5 +1,5 @@
 import type { Account, Role, Team, TokenUse } from '../account/model.ts';
-import type { ChangeRecord, Commit, CommitResult, RecordChange } from './commit.ts';
+import type { ChangeRecord, Commit, CommitResult, RecordChange, StoredWaiting } from './commit.ts';
 import type { ListPage, ListQuery } from './listing/query.ts';
 import type { Assurance, InstanceProgress, InstanceStatus } from './members.ts';
 import type { Position, StoreState } from './position.ts';
@@ -209,6 +209,8 @@ export interface RegistryStore extends RegistrySource {
    * `list` does the same and waits.
    */
   tendLists(goesOn: () => boolean): Promise<void>;
+  /** The changes that wait for approval, in no particular order: as many as a commit lets wait. */
+  waiting(): Promise<readonly StoredWaiting[]>;
   /** How many accounts use each of these roles and teams (`role:deployer`). */
   useCounts(targets: readonly string[]): Promise<readonly number[]>;
   /** The users of a target (`role:deployer`), at most `limit`. */

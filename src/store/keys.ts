@@ -45,6 +45,8 @@ export interface RegistryKeys {
    * `names`, `marks`, `times`, `texts`, `rows`, `numbers`, `free` (scripts/listing.lua).
    */
   readonly lists: readonly string[];
+  /** Hash: id -> a change that waits for approval. */
+  readonly waiting: string;
   /** Sorted set of `ACCOUNT TOKEN` by time: last uses that gates have noted for the lists. */
   readonly uses: string;
   /** String with a time to live: which routes an instance has in force, and since when (JSON). */
@@ -74,6 +76,7 @@ export function registryKeys(prefix: string): RegistryKeys {
     ack: (instance) => `${base}:ack:${instance}`,
     tombstones: `${base}:tombstones`,
     lists: LISTS.map((name) => `${base}:lists:${name}`),
+    waiting: `${base}:waiting`,
     uses: `${base}:uses`,
     routesOf: (instance) => `${base}:routes:of:${instance}`,
     routeTable: (digest) => `${base}:routes:table:${digest}`,

@@ -174,6 +174,9 @@ describe('a person gives a machine its key', () => {
   it('deactivates the account: its calls are refused, and the refusal appears', async () => {
     await page.goto('/service-accounts/ci-runner');
     await page.getByRole('button', { name: 'Deactivate' }).click();
+    await page.getByRole('row', { name: 'ci-runner' }).getByText('everything').waitFor();
+    expect(await call(token, '/echo')).toBe(200);
+    await page.getByRole('button', { name: 'Do it' }).click();
     await page.getByText('In force on the one running gate').waitFor();
     expect(await call(token, '/echo/after')).toBe(401);
     await row('/echo/after').getByText('Refused').waitFor();
@@ -366,6 +369,7 @@ describe('the pages', () => {
     await on.reload();
     await on.locator('table.log tbody tr', { hasText: '/echo/plain-again' }).waitFor();
     await on.getByRole('button', { name: 'Deactivate' }).click();
+    await on.getByRole('button', { name: 'Do it' }).click();
     await on.getByText('In force on the one running gate').waitFor();
     expect(await call(shown, '/echo')).toBe(401);
     await plain.close();

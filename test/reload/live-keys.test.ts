@@ -703,6 +703,8 @@ const SHOWN: Readonly<Record<string, string>> = {
   ),
   'telemetry.otlp.ratio': 'test/processes/traces.test.ts',
   'telemetry.otlp.askedPerSecond': 'test/processes/traces.test.ts',
+  'console.approvals.roles': 'test/security/approvals.test.ts',
+  'console.approvals.waitHours': 'test/security/approvals.test.ts',
   'identity.clientSecret': 'test/security/rotated-secret.test.ts',
   'identity.clientSecretFile': 'test/security/rotated-secret.test.ts',
   'upstreams.*.healthCheck.grpcService': 'asked instead of `path`, and taken over with it',

@@ -296,8 +296,8 @@ describe('the last who administers', () => {
     await test.administration.deleteAccount(operator, { name: 'watcher' });
     const [ada, ada2] = [await test.signedIn('ada'), await test.signedIn('ada2')];
     const answers = await Promise.all([
-      ada.submit('/users/ada2', '/users/ada2/deactivate'),
-      ada2.submit('/users/ada', '/users/ada/deactivate'),
+      ada.submit('/users/ada2', '/users/ada2/deactivate', { seen: 'yes' }),
+      ada2.submit('/users/ada', '/users/ada/deactivate', { seen: 'yes' }),
     ]);
     expect(answers.map(({ status }) => status).sort()).not.toEqual([200, 200]);
     const [left, browser] =

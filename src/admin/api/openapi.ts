@@ -19,6 +19,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Roles: 'Named sets of permissions.',
   Teams: 'Who owns which applications, and the role of each member on them.',
   Declaration: 'Roles and teams as a file declares them.',
+  Approvals: 'Changes to protected roles, which wait for a second administrator.',
   Activity: 'The record of calls and changes, and the proof that it is whole.',
   Instances: 'The running gates.',
   Explain: 'Why a call would be let in or refused.',

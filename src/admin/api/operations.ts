@@ -1,6 +1,8 @@
 import type { OperationName } from '../administration.ts';
 import { ACCOUNTS } from '../operations/accounts.ts';
+import { APPROVALS } from '../operations/approvals.ts';
 import { DECLARATION, ROLES, TEAMS } from '../operations/policy.ts';
+import { PREVIEW } from '../operations/preview.ts';
 import { QUESTIONS } from '../operations/questions.ts';
 import { SERVICE_ACCOUNTS } from '../operations/tokens.ts';
 import { USERS } from '../operations/users.ts';
@@ -20,6 +22,7 @@ const TAGS = [
   'Roles',
   'Teams',
   'Declaration',
+  'Approvals',
   'Activity',
   'Instances',
   'Explain',
@@ -27,7 +30,7 @@ const TAGS = [
 ];
 
 const ofAccounts = [ACCOUNTS, SERVICE_ACCOUNTS, USERS].flatMap(namesOf);
-const ofPolicy = [ROLES, TEAMS, DECLARATION].flatMap(namesOf);
+const ofPolicy = [ROLES, TEAMS, DECLARATION, APPROVALS, PREVIEW].flatMap(namesOf);
 
 /** All that the API can, in the order of its documentation. */
 export const OPERATIONS: readonly Operation[] = [

@@ -16,6 +16,8 @@ export interface Problem {
   readonly faults?: readonly Fault[];
   /** Names of what stands in the way, at most a handful; for `in-use`. */
   readonly users?: readonly string[];
+  /** Id of the change that waits; for `awaits-approval`. */
+  readonly approval?: string;
 }
 
 /** A "no" on its way to becoming a `Problem`. Refusals are values: nothing here is thrown. */
@@ -24,6 +26,7 @@ export interface Refused {
   readonly detail?: string;
   readonly faults?: readonly Fault[];
   readonly users?: readonly string[];
+  readonly approval?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -35,6 +38,10 @@ const REASONS = {
   'name-taken': { status: 409, title: 'The name is already taken' },
   'in-use': { status: 409, title: 'Others still use it' },
   'last-administrator': { status: 409, title: 'Nobody would remain who may administer as much' },
+  'awaits-approval': {
+    status: 409,
+    title: 'Nothing is changed yet: another administrator must approve it',
+  },
   conflict: { status: 409, title: 'Others changed the same at the same time; try again' },
   'idempotency-pending': {
     status: 409,
@@ -61,6 +68,7 @@ const OF_CODE: Readonly<Record<AdminErrorCode, AdminReason>> = {
   'last-administrator': 'last-administrator',
   forbidden: 'forbidden',
   stale: 'precondition-failed',
+  'awaits-approval': 'awaits-approval',
   conflict: 'conflict',
   unavailable: 'unavailable',
 };
@@ -68,12 +76,13 @@ const OF_CODE: Readonly<Record<AdminErrorCode, AdminReason>> = {
 /** What administration says no with, as a refusal of the API; null for a fault of ours. */
 export function refusedBy(error: unknown): Refused | null {
   if (!(error instanceof AdminError)) return null;
-  const { code, message, faults, users } = error;
+  const { code, message, faults, users, approval } = error;
   return {
     reason: OF_CODE[code],
     detail: message,
     ...(faults.length > 0 ? { faults } : {}),
     ...(users.length > 0 ? { users } : {}),
+    ...(approval === null ? {} : { approval }),
   };
 }
 
@@ -83,11 +92,15 @@ export function codeOfReason(reason: string): AdminErrorCode | null {
   return found === undefined ? null : (found[0] as AdminErrorCode);
 }
 
-export function problemOf({ reason, detail, faults, users }: Refused, requestId: string): Problem {
+export function problemOf(
+  { reason, detail, faults, users, approval }: Refused,
+  requestId: string,
+): Problem {
   const more = {
     ...(detail === undefined ? {} : { detail }),
     ...(faults === undefined ? {} : { faults }),
     ...(users === undefined ? {} : { users }),
+    ...(approval === undefined ? {} : { approval }),
   };
   if (isOwn(reason))
     return {

@@ -101,6 +101,7 @@ export const ACCOUNTS = {
     needs: write,
     input: { ...inputs.REF, ...inputs.ACCOUNT_EDIT },
     run: accounts.editAccount,
+    canWait: true,
     records: ['account-changed', 'account-activated', 'account-deactivated'],
     routes: both((place) => ({
       id: `edit${place.word}`,
@@ -116,6 +117,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.REF,
     run: accounts.activateAccount,
+    canWait: true,
     records: ['account-activated'],
     as: { operation: 'editAccount', with: { status: 'active' } },
   }),
@@ -123,6 +125,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.REF,
     run: accounts.deactivateAccount,
+    canWait: true,
     records: ['account-deactivated'],
     as: { operation: 'editAccount', with: { status: 'inactive' } },
   }),
@@ -130,6 +133,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.REF,
     run: accounts.deleteAccount,
+    canWait: true,
     records: ['account-deleted'],
     routes: both((place) => ({
       id: `delete${place.word}`,
@@ -153,6 +157,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.BULK,
     run: changeAccounts,
+    canWait: true,
     records: ['account-changed', 'account-activated', 'account-deactivated'],
     routes: both((place) => ({
       id: `change${place.word}s`,
@@ -178,6 +183,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.MEMBERSHIP,
     run: accounts.joinTeam,
+    canWait: true,
     records: CHANGED,
     routes: [
       {
@@ -197,6 +203,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.LEFT_TEAM,
     run: accounts.leaveTeam,
+    canWait: true,
     records: CHANGED,
     routes: [
       {
@@ -215,6 +222,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.GRANT,
     run: accounts.grantRole,
+    canWait: true,
     records: CHANGED,
     routes: [
       {
@@ -235,6 +243,7 @@ export const ACCOUNTS = {
     needs: write,
     input: inputs.LOST_GRANT,
     run: accounts.revokeGrant,
+    canWait: true,
     records: CHANGED,
     routes: [
       {

@@ -43,6 +43,7 @@ export const ROLES = {
     needs: write,
     input: inputs.NEW_ROLE,
     run: roles.createRole,
+    canWait: true,
     records: ['role-created'],
     routes: [
       {
@@ -86,6 +87,7 @@ export const ROLES = {
     needs: write,
     input: inputs.ROLE_EDIT,
     run: roles.editRole,
+    canWait: true,
     records: ['role-changed'],
     routes: [
       {
@@ -103,6 +105,7 @@ export const ROLES = {
     needs: write,
     input: inputs.NAMED,
     run: roles.deleteRole,
+    canWait: true,
     records: ['role-deleted'],
     routes: [
       {
@@ -138,6 +141,7 @@ export const TEAMS = {
     needs: write,
     input: inputs.NEW_TEAM,
     run: teams.createTeam,
+    canWait: true,
     records: ['team-created'],
     routes: [
       {
@@ -189,6 +193,7 @@ export const TEAMS = {
     needs: write,
     input: inputs.TEAM_EDIT,
     run: teams.editTeam,
+    canWait: true,
     records: ['team-changed'],
     routes: [
       {
@@ -206,6 +211,7 @@ export const TEAMS = {
     needs: write,
     input: inputs.NAMED,
     run: teams.deleteTeam,
+    canWait: true,
     records: ['team-deleted'],
     routes: [
       {
@@ -264,6 +270,7 @@ export const DECLARATION = {
     needs: write,
     input: inputs.APPLIED_DECLARATION,
     run: applyDeclaration,
+    canWait: true,
     isLong: true,
     records: [
       'role-created',

@@ -28,6 +28,11 @@ export interface Row {
   readonly routes: readonly Route[];
   /** It may take minutes. */
   readonly isLong?: true;
+  /**
+   * Where it needs a second administrator it waits for one: with its input, which holds no secret,
+   * and its answer told to nobody. It asks no more of a store than a rehearsal has.
+   */
+  readonly canWait?: true;
   /** It is asked for over HTTP as another operation with these fields besides. */
   readonly as?: { readonly operation: string; readonly with: object };
 }
@@ -106,6 +111,7 @@ interface RowOf<Input, Output, On> {
   readonly records?: readonly ChangeType[];
   readonly routes?: readonly Route<Output>[];
   readonly isLong?: true;
+  readonly canWait?: true;
   readonly as?: Row['as'];
 }
 

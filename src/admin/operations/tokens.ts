@@ -56,6 +56,7 @@ export const SERVICE_ACCOUNTS = {
     needs: write,
     input: inputs.DECLARED_ACCOUNT,
     run: declareServiceAccount,
+    canWait: true,
     records: ['account-created', 'account-changed'],
   }),
   rotateToken: row({

@@ -124,7 +124,7 @@ export class ApiClient {
   }
 
   #refusal(method: Method, status: number, body: unknown): AdminError {
-    const { reason, detail, title, faults, users } = (body ?? {}) as Partial<Told>;
+    const { reason, detail, title, faults, users, approval } = (body ?? {}) as Partial<Told>;
     if (typeof reason !== 'string')
       return this.#unavailable(method, `it answered ${status}, not like a gate of this version`);
     if (status === 401)
@@ -133,6 +133,7 @@ export class ApiClient {
     return new AdminError(codeOf(status, reason), message, {
       faults: faults ?? [],
       users: users ?? [],
+      ...(approval === undefined ? {} : { approval }),
     });
   }
 }
@@ -143,6 +144,7 @@ interface Told {
   readonly detail: string;
   readonly faults: readonly Fault[];
   readonly users: readonly string[];
+  readonly approval?: string;
 }
 
 function codeOf(status: number, reason: string): AdminErrorCode {

@@ -5,7 +5,7 @@ import { AdminError, notFound } from '../error.ts';
 import type { AccountViewPage } from '../list-accounts.ts';
 import { type Places, placesOf, type Route, type Row } from '../operations/row.ts';
 import { kindWord } from '../records.ts';
-import { LEAVE_NONE } from '../schemas/inputs.ts';
+import { LEAVE_NONE, WITHOUT_APPROVAL } from '../schemas/inputs.ts';
 import type { ApiClient, ApiRequest } from './api-client.ts';
 
 /**
@@ -25,6 +25,11 @@ export async function askFor(
     throw new AdminError(
       'invalid',
       'only on the store itself may nobody be left who administers: name it with --config',
+    );
+  if (WITHOUT_APPROVAL in input)
+    throw new AdminError(
+      'invalid',
+      'only on the store itself is anything changed without approval: name it with --config',
     );
   const { route, said } = await placed(client, row, input as Input);
   const places = placesOf(row, route);

@@ -80,7 +80,7 @@ const revocation = component(
   'Where a change that took something away is in force.',
 );
 
-const receipt = { revocation: revocation.optional() };
+export const receipt = { revocation: revocation.optional() };
 
 export const changedAccount = component(
   'ChangedAccount',

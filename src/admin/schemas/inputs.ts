@@ -13,6 +13,12 @@ import * as words from './words.ts';
 /** Field by which whoever owns the store says that nobody is to remain who administers. */
 export const LEAVE_NONE = 'leaveNoAdministrator';
 
+/**
+ * Field by which whoever owns the store makes a change without the approval that it needs. Any
+ * operation takes it, from who owns the store alone, and it is no part of what the operation reads.
+ */
+export const WITHOUT_APPROVAL = 'withoutApproval';
+
 /** How a change goes about. */
 const HOW = {
   waitMs: words
@@ -222,6 +228,43 @@ export const BULK = {
 } as const;
 
 export const WEBHOOK = { name: words.name } as const;
+
+/**
+ * Operations that can be looked at before they are carried out: what they ask of a store is little.
+ */
+export const PREVIEWED = [
+  'editAccount',
+  'activateAccount',
+  'deactivateAccount',
+  'deleteAccount',
+  'changeAccounts',
+  'joinTeam',
+  'leaveTeam',
+  'grantRole',
+  'revokeGrant',
+  'rotateToken',
+  'createRole',
+  'editRole',
+  'deleteRole',
+  'createTeam',
+  'editTeam',
+  'deleteTeam',
+  'applyDeclaration',
+  'declareServiceAccount',
+] as const;
+
+export type PreviewedOperation = (typeof PREVIEWED)[number];
+
+export const PREVIEW = {
+  operation: z.enum(PREVIEWED).describe('What would be done, by its name in this list.'),
+  input: z
+    .record(z.string(), z.unknown())
+    .describe('As that operation takes it: the fields of its path and its body together.'),
+} as const;
+
+const approval = words.text(64).describe('Id of the change that waits.');
+export const WAITING_REF = { approval } as const;
+export const APPROVE = { approval, waitMs: HOW.waitMs } as const;
 
 export const TEAM_MEMBERS = { team: words.name, ...PAGE } as const;
 

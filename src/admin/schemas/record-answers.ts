@@ -162,6 +162,10 @@ export const problem = component(
     detail: z.string().optional(),
     faults: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
     users: z.array(z.string()).optional(),
+    approval: z
+      .string()
+      .optional()
+      .describe('With `awaits-approval`: the id of the change that waits.'),
   }),
   'RFC 9457 problem details.',
 );

@@ -36,6 +36,10 @@ export const CHANGE_TYPES = [
   'registry-imported',
   'registry-made',
   'registry-adopted',
+  'change-proposed',
+  'change-approved',
+  'change-withdrawn',
+  'change-expired',
 ] as const;
 
 /** What somebody should know of. The word is the event's `type`. */
@@ -260,7 +264,7 @@ const KINDS = {
     .object({
       ...fields(
         ['id', 'time', 'actor', 'target', 'before', 'after'],
-        ['instance', 'clientAddress', 'requestId'],
+        ['instance', 'approval', 'clientAddress', 'requestId'],
       ),
       type: z.enum(CHANGE_TYPES),
       phase: z.literal('change'),

@@ -51,8 +51,8 @@ export function changeEvent(facts: ChangeFacts): string {
     instance: facts.instance ?? undefined,
     actor: { id: actor.id, name: actor.name, kind: actor.kind, via: actor.via },
     target: { kind: target.kind, id: target.id, name: target.name },
-    before: visible(facts.before),
-    after: visible(facts.after),
+    before: shownRecord(facts.before),
+    after: shownRecord(facts.after),
     clientAddress: facts.clientAddress ?? undefined,
     requestId: facts.requestId ?? undefined,
   });
@@ -85,7 +85,8 @@ const SHOWN = {
   registry: ['registry'],
 } as const;
 
-function visible(record: ChangedRecord | null): Record<string, unknown> | null {
+/** What anybody may see of a record; null: there is none. */
+export function shownRecord(record: ChangedRecord | null): Record<string, unknown> | null {
   if (typeof record !== 'object' || record === null) return null;
   const from = record as unknown as Record<string, unknown>;
   const kind = kindOf(record);

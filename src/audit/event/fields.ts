@@ -77,6 +77,15 @@ export const FIELDS = {
   expiresAt: moment().describe('When what the notice is about expires.'),
   before: record.describe('The record before the change; null: there was none.'),
   after: record.describe('The record after the change; null: there is none any more.'),
+  approval: z
+    .object({
+      id: short()
+        .nullable()
+        .describe('Of the change that waits, or waited; null: it was made without.'),
+      proposedBy: actor.nullable(),
+      roles: z.array(short()).describe('Which protected roles it concerns.'),
+    })
+    .describe('Of a change that needs a second administrator (`console.approvals`).'),
   status: z.int().describe('What the caller was told.'),
   upstreamStatus: z.int().describe('What the upstream said.'),
   durationMs: z.number().describe('From the first byte of the request to the last of the answer.'),

@@ -44,6 +44,11 @@ const ASKING: readonly Entry[] = [
   { name: 'Who Can', path: '/who-can', needs: 'sallyport:registry:read' },
   { name: 'Try It', path: '/try', needs: 'sallyport:registry:read' },
 ];
+const APPROVALS: Entry = {
+  name: 'Approvals',
+  path: '/approvals',
+  needs: 'sallyport:registry:read',
+};
 const WATCHING: readonly Entry[] = [
   { name: 'Activity', path: '/activity', needs: 'sallyport:activity:read' },
   { name: 'Instances', path: '/instances', needs: 'sallyport:instances:read' },
@@ -67,7 +72,7 @@ export function page(frame: PageFrame, content: Slot): Html {
 <header class="side"><div class="side-inner">
 <a class="brand" href="${homeOf(visitor)}">${mark()}Sallyport</a>
 <nav class="menu" aria-label="Main">
-${group(null, TRAFFIC, frame)}${group('User Management', MANAGEMENT, frame)}${group('Access', ASKING, frame)}${group(null, WATCHING, frame)}
+${group(null, TRAFFIC, frame)}${group('User Management', visitor.waiting === null ? MANAGEMENT : [...MANAGEMENT, APPROVALS], frame)}${group('Access', ASKING, frame)}${group(null, WATCHING, frame)}
 <div><ul><li><a href="/docs/">Documentation</a></li></ul></div>
 </nav>
 <div class="who">
@@ -135,8 +140,14 @@ function group(
   if (shown.length === 0) return '';
   return html`<div>${title === null ? '' : html`<h2>${title}</h2>`}<ul>${shown.map(
     ({ name, path }) =>
-      html`<li><a href="${path}"${path === section ? html` aria-current="page"` : ''}>${name}</a></li>`,
+      html`<li><a href="${path}"${path === section ? html` aria-current="page"` : ''}>${name}${path === APPROVALS.path ? waitingBadge(visitor) : ''}</a></li>`,
   )}</ul></div>`;
+}
+
+function waitingBadge({ waiting }: Visitor): Slot {
+  return waiting === null || waiting === 0
+    ? ''
+    : html` <span class="badge warn plain">${waiting}<span class="hidden"> waiting</span></span>`;
 }
 
 function crumbs(way: readonly Crumb[]): Slot {

@@ -5,6 +5,7 @@ import { goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
 import { notice } from '../components/parts.ts';
+import { confirming, previewCards } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -48,7 +49,7 @@ export function accountChangePages(app: Hono<Env>, parts: ConsoleParts): void {
     );
     app.post(`${kind.section}/:name/edit`, (c) => edit(c, parts, kind));
     app.get(`${kind.section}/:name/delete`, async (c) =>
-      deleteForm(c, kind, await read(c, parts, kind)),
+      deleteForm(c, parts, kind, await read(c, parts, kind)),
     );
     app.post(`${kind.section}/:name/delete`, (c) => remove(c, parts, kind));
   }
@@ -122,9 +123,7 @@ async function edit(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise
     ...expiry,
     ...(kind.kind === 'service' ? restrictionIn(values) : {}),
   };
-  const attempted = await attempt(() =>
-    parts.control.administration.editAccount(visitor.actor, input),
-  );
+  const attempted = await attempt(() => confirming(c, parts).editAccount(visitor.actor, input));
   if (attempted.done) return goOn(c, `${kind.section}/${name}`, 'changed');
   return editForm(c, parts, kind, values, attempted);
 }
@@ -175,7 +174,7 @@ async function remove(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promi
   const name = nameIn(c);
   const account = await read(c, parts, kind);
   if (c.var.form.word('confirm') !== name) {
-    return deleteForm(c, kind, account, {
+    return deleteForm(c, parts, kind, account, {
       done: false,
       status: 422,
       message: 'That is not the name. Nothing was deleted.',
@@ -189,18 +188,22 @@ async function remove(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promi
     }),
   );
   if (attempted.done) return goOn(c, kind.section, 'deleted');
-  return deleteForm(c, kind, account, attempted);
+  return deleteForm(c, parts, kind, account, attempted);
 }
 
-function deleteForm(
+async function deleteForm(
   c: ConsoleContext,
+  parts: ConsoleParts,
   kind: Kind,
-  { name }: AccountView,
+  { id, name }: AccountView,
   failed: Failed | null = null,
-): Response | Promise<Response> {
+): Promise<Response> {
+  const { administration } = parts.control;
+  const asked = { operation: 'deleteAccount', input: { id, kind: kind.kind } } as const;
+  const preview = await attempt(() => administration.previewChange(c.var.visitor.actor, asked));
   const path = `${kind.section}/${name}`;
   const content = html`${faultSummary(failed?.message ?? null, failed?.faults ?? [])}
-${notice('warn', html`<p><strong>This cannot be undone.</strong> ${kind.loses} What the ${kind.word} did stays in the activity log. The name becomes free for another.</p>`)}
+${notice('warn', html`<p><strong>This cannot be undone.</strong> ${kind.loses} What the ${kind.word} did stays in the activity log. The name becomes free for another.</p>`)}${preview.done ? previewCards(preview.value, parts.clock.wallMs()) : ''}
 <section class="card"><div class="card-body"><form class="stack" method="post" action="${path}/delete">${formFields(c.var.visitor)}
 ${textField({ name: 'confirm', label: `Type ${name} to delete it`, isRequired: true, maxLength: 64, isFirst: true })}
 <div class="actions"><button class="danger">Delete ${name}</button><a class="button" href="${path}">Cancel</a></div></form></div></section>`;

@@ -5,6 +5,7 @@ import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
 import { badge, card, chips, longTable, notice } from '../components/parts.ts';
+import { confirming } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -49,7 +50,7 @@ export function rolesPages(app: Hono<Env>, parts: ConsoleParts): void {
     const permissions =
       name === ADMINISTRATOR_ROLE ? {} : { permissions: form.list('permissions') };
     const attempted = await attempt(() =>
-      administration.editRole(visitor.actor, { name, description, version, ...permissions }),
+      confirming(c, parts).editRole(visitor.actor, { name, description, version, ...permissions }),
     );
     if (attempted.done) return goOn(c, `${SECTION}/${name}`, 'changed');
     return roleForm(

@@ -10,6 +10,7 @@ import { buttonForm, faultSummary, formFields } from '../components/form.ts';
 import { LOG_ROWS, liveMark, logTable } from '../components/log.ts';
 import { card, facts, statusBadge } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
+import { confirming } from '../confirming.ts';
 import { eventRows } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
@@ -33,7 +34,7 @@ export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
       c,
       parts,
       'The account is inactive: its token is refused until it is activated again.',
-      (ref) => administration.deactivateAccount(c.var.visitor.actor, ref),
+      (ref) => confirming(c, parts).deactivateAccount(c.var.visitor.actor, ref),
     ),
   );
   app.post(`${path}/close-overlap`, (c) =>
@@ -43,7 +44,7 @@ export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
   );
   app.post(`${path}/teams`, (c) =>
     act(c, parts, 'The membership is set.', (ref) =>
-      administration.joinTeam(c.var.visitor.actor, {
+      confirming(c, parts).joinTeam(c.var.visitor.actor, {
         ...ref,
         team: c.var.form.word('team'),
         role: c.var.form.word('role'),
@@ -52,12 +53,15 @@ export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
   );
   app.post(`${path}/leave`, (c) =>
     act(c, parts, 'The account has left the team.', (ref) =>
-      administration.leaveTeam(c.var.visitor.actor, { ...ref, team: c.var.form.word('team') }),
+      confirming(c, parts).leaveTeam(c.var.visitor.actor, {
+        ...ref,
+        team: c.var.form.word('team'),
+      }),
     ),
   );
   app.post(`${path}/grants`, (c) =>
     act(c, parts, 'The grant is made.', (ref) =>
-      administration.grantRole(c.var.visitor.actor, {
+      confirming(c, parts).grantRole(c.var.visitor.actor, {
         ...ref,
         application: c.var.form.word('application'),
         role: c.var.form.word('role'),
@@ -66,7 +70,7 @@ export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
   );
   app.post(`${path}/revoke`, (c) =>
     act(c, parts, 'The grant is taken back.', (ref) =>
-      administration.revokeGrant(c.var.visitor.actor, {
+      confirming(c, parts).revokeGrant(c.var.visitor.actor, {
         ...ref,
         application: c.var.form.word('application'),
       }),

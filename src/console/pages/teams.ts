@@ -5,6 +5,7 @@ import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
 import { card, chips, empty, longTable, notice } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
+import { confirming } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -46,7 +47,7 @@ export function teamsPages(app: Hono<Env>, parts: ConsoleParts): void {
       version: Number(form.word('version')),
     };
     const attempted = await attempt(() =>
-      administration.editTeam(visitor.actor, {
+      confirming(c, parts).editTeam(visitor.actor, {
         ...values,
         applications: form.list('applications'),
       }),

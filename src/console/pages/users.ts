@@ -20,6 +20,7 @@ import {
 } from '../components/form.ts';
 import { card, empty, facts, statusBadge, table } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
+import { confirming } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -46,7 +47,10 @@ export function usersPages(app: Hono<Env>, parts: ConsoleParts): void {
   });
   app.post(`${SECTION}/:name/deactivate`, async (c) => {
     const attempted = await attempt(() =>
-      administration.deactivateAccount(c.var.visitor.actor, { name: nameIn(c), kind: 'user' }),
+      confirming(c, parts).deactivateAccount(c.var.visitor.actor, {
+        name: nameIn(c),
+        kind: 'user',
+      }),
     );
     return after(c, parts, attempted, 'The user is inactive, and all their sessions have ended.');
   });

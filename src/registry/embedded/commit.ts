@@ -8,6 +8,7 @@ import { Conflict } from './conflict.ts';
 import type { RegistryFile } from './file.ts';
 import { SealedRows } from './rows.ts';
 import type { EmbeddedTombstones } from './tombstones.ts';
+import { applyWaiting } from './waiting.ts';
 
 /**
  * How much history the feed keeps, in entries. The reader sits in the same process, so this is far
@@ -39,6 +40,7 @@ export function applyCommit(
     if (countUsers(file, target) !== count)
       throw new Conflict({ committed: false, conflict: 'version', key: target });
   tombstones.settle(commit);
+  if (commit.waiting !== undefined) applyWaiting(file, commit.waiting);
   const rows = new SealedRows(file, file.totals());
   applyClaims(file, rows, commit);
   applyReferences(file, rows, commit);

@@ -9,7 +9,7 @@ import {
   NEWEST_RECORD_SCHEMA,
   withVersion,
 } from '../codec.ts';
-import type { ChangeRecord, Commit, CommitResult } from '../commit.ts';
+import type { ChangeRecord, Commit, CommitResult, StoredWaiting } from '../commit.ts';
 import { EmbeddedListing } from '../listing/embedded/data.ts';
 import { EmbeddedLists } from '../listing/embedded/lists.ts';
 import { listAccounts } from '../listing/list.ts';
@@ -39,6 +39,7 @@ import { RegistryFile } from './file.ts';
 import { inspectFile } from './inspect.ts';
 import { SealedRows } from './rows.ts';
 import { EmbeddedTombstones, noRoomForTombstones } from './tombstones.ts';
+import { readWaiting } from './waiting.ts';
 
 /** Events read at once. */
 const FEED_BATCH = 256;
@@ -316,6 +317,13 @@ class EmbeddedRegistry implements RegistryStore {
 
   tendLists(goesOn: () => boolean): Promise<void> {
     return this.#listing.tend(goesOn);
+  }
+
+  async waiting(): Promise<readonly StoredWaiting[]> {
+    return this.#file.read(() => {
+      this.#file.position();
+      return readWaiting(this.#file);
+    });
   }
 
   async useCounts(targets: readonly string[]): Promise<readonly number[]> {

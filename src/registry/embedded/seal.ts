@@ -40,7 +40,7 @@ export function countedAs(table: Sealed, kind: string): Counted {
 
 /** The checksum of a row, by its columns in order. */
 export function sumOf(
-  table: Sealed | 'tombstone',
+  table: Sealed | 'tombstone' | 'waiting',
   first: string,
   second: string,
   third = '',

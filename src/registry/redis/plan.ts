@@ -100,6 +100,9 @@ export function planCommit(keys: RegistryKeys, commit: Commit): CommitPlan {
     activates: commit.activates ?? [],
     revives: commit.revives ?? [],
     under: commit.underTombstones,
+    ...(commit.waiting === undefined
+      ? {}
+      : { waiting: { ...commit.waiting, key: table.number(keys.waiting, 'hash') } }),
     events: [commit.audit, ...(commit.moreAudit ?? [])].map(({ event, accounts: ids }) => ({
       event,
       accounts: ids.map((id) => table.number(keys.changesOf(id), 'stream')),

@@ -4,7 +4,7 @@ import { lastUsedKey } from '../../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../../store/redis.ts';
 import { loadScript, type Script } from '../../store/script.ts';
 import { damaged, decodePage, encodeRecord, RECORD_SCHEMA } from '../codec.ts';
-import type { ChangeRecord, Commit, CommitResult } from '../commit.ts';
+import type { ChangeRecord, Commit, CommitResult, StoredWaiting } from '../commit.ts';
 import { LISTING_VERSION } from '../listing/entry.ts';
 import { listAccounts } from '../listing/list.ts';
 import type { ListPage, ListQuery } from '../listing/query.ts';
@@ -313,6 +313,13 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
 
   tendLists(goesOn: () => boolean): Promise<void> {
     return this.#upkeep.tend(goesOn);
+  }
+
+  async waiting(): Promise<readonly StoredWaiting[]> {
+    const { waiting } = this.keys;
+    const [meta, found] = await this.readWithPosition([waiting], ['HGETALL', waiting]);
+    this.positionFrom(meta);
+    return pairs(found).map(([id, text]) => ({ id, text }));
   }
 
   async useCounts(targets: readonly string[]): Promise<readonly number[]> {

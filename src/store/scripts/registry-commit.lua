@@ -147,6 +147,17 @@ for _, target in ipairs(plan.unreferenced) do
   if count > 0 then return { 'referenced', target.label, count } end
 end
 
+-- Who approves a change settles that it waits, in the same step: once, and nobody after them.
+local waiting = plan.waiting
+if waiting then
+  local key = KEYS[waiting.key]
+  for _, id in ipairs(waiting.drop) do
+    if redis.call('HEXISTS', key, id) == 0 then return { 'version', 'waiting:' .. id } end
+  end
+  local count = redis.call('HLEN', key) - #waiting.drop + #waiting.put
+  if #waiting.put > 0 and count > waiting.atMost then return { 'version', 'waiting' } end
+end
+
 local seq = string.format('%.0f', before + 1)
 local newest = redis.call('XREVRANGE', FEED, '+', '-', 'COUNT', 1)[1]
 if newest and tonumber(string.match(newest[1], '^%d+')) > before then return { 'damaged', FEED } end
@@ -201,6 +212,11 @@ for _, claim in ipairs(plan.drop) do redis.call('HDEL', CLAIMS, claim) end
 for _, taken in ipairs(plan.take) do redis.call('HSET', CLAIMS, taken.claim, taken.owner) end
 for _, reference in ipairs(plan.remove) do redis.call('SREM', KEYS[reference.key], reference.user) end
 for _, reference in ipairs(plan.add) do redis.call('SADD', KEYS[reference.key], reference.user) end
+
+if waiting then
+  for _, id in ipairs(waiting.drop) do redis.call('HDEL', KEYS[waiting.key], id) end
+  for _, one in ipairs(waiting.put) do redis.call('HSET', KEYS[waiting.key], one.id, one.text) end
+end
 
 -- Lists that lack a change before this one are brought up to date by whoever asks for them.
 if listsAreAt(LISTS, listVersion, string.format('%.0f', before), tipBefore) and listAll(LISTS, listed) then

@@ -13,7 +13,14 @@ describe('the table of operations', () => {
   it('has an operation for every change that is on record', () => {
     const recorded = new Set(ROWS.flatMap(([, { records }]) => records));
     // Left by earlier versions; and what is done to a registry as a whole.
-    const others = ['token-issued', 'registry-made', 'registry-adopted'];
+    const others = [
+      'token-issued',
+      'registry-made',
+      'registry-adopted',
+      // Of any operation that can wait, and of time.
+      'change-proposed',
+      'change-expired',
+    ];
     expect(CHANGE_TYPES.filter((type) => !recorded.has(type))).toEqual(others);
   });
 

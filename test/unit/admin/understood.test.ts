@@ -21,7 +21,7 @@ const NARROW = { allowedNetworks: ['10.0.0.0/8'] };
 
 it('writes no record that a gate which runs could not read, and names that gate', async () => {
   const { store, commit } = storeWith(1);
-  await expect(writing(store, commitOf(NARROW))).rejects.toMatchObject({
+  await expect(writing({ store }, commitOf(NARROW))).rejects.toMatchObject({
     code: 'conflict',
     message: expect.stringContaining('upgrade gate-a-1 first'),
   });
@@ -34,17 +34,17 @@ it('names those accounts of many that a gate could not read, five at most', asyn
     return { kind: 'account', key: record.id, record } as const;
   });
   const commit = { changes } as unknown as Commit;
-  await expect(writing(storeWith(1).store, commit)).rejects.toThrow(
+  await expect(writing({ store: storeWith(1).store }, commit)).rejects.toThrow(
     'could not read one-1, one-2, one-3, one-4, one-5 and 2 more, and would',
   );
 });
 
 it('writes it when every gate can read it, and asks for nothing where each can', async () => {
   const present = storeWith(2);
-  await writing(present.store, commitOf(NARROW));
+  await writing({ store: present.store }, commitOf(NARROW));
   expect(present.commit).toHaveBeenCalledOnce();
   const earlier = storeWith(1);
-  await writing(earlier.store, commitOf({}));
+  await writing({ store: earlier.store }, commitOf({}));
   expect(earlier.commit).toHaveBeenCalledOnce();
   expect(earlier.instances).not.toHaveBeenCalled();
 });

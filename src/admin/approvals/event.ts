@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { withApproval } from '../../audit/event/approval.ts';
+import { type Actor, changeEvent } from '../../audit/event/change-event.ts';
+import type { ChangeRecord } from '../../registry/commit.ts';
+import type { AdminContext } from '../context.ts';
+import type { Waiting, WaitingChange } from './waiting.ts';
+
+/** What the record says of a change that waits: one event for each record that it concerns. */
+export type WaitingEvent =
+  | 'change-proposed'
+  | 'change-approved'
+  | 'change-withdrawn'
+  | 'change-expired';
+
+export function eventsOf(
+  { clock, instance }: Pick<AdminContext, 'clock' | 'instance'>,
+  type: WaitingEvent,
+  actor: Actor,
+  waiting: Waiting,
+): readonly [ChangeRecord, ...ChangeRecord[]] {
+  const timeMs = clock.wallMs();
+  const { id, name, kind, via } = actor;
+  const events = waiting.changes.map((change): ChangeRecord => {
+    const event = changeEvent({
+      ...{ id: randomUUID(), timeMs, type, instance, actor: { id, name, kind, via } },
+      target: { kind: change.kind, id: change.id ?? change.name, name: change.name },
+      before: null,
+      after: null,
+      requestId: null,
+      clientAddress: null,
+    });
+    return {
+      event: withApproval(shown(event, change, type), approvalOf(waiting)),
+      accounts: accountsOf(change),
+    };
+  });
+  return events as unknown as readonly [ChangeRecord, ...ChangeRecord[]];
+}
+
+export function approvalOf({ id, proposedBy, roles }: Waiting) {
+  return { id, proposedBy: proposedBy as Actor, roles: [...roles] };
+}
+
+/** What would become of the record stands where it is asked for; the others say who settled it. */
+function shown(event: string, { before, after }: WaitingChange, type: WaitingEvent): string {
+  return type === 'change-proposed'
+    ? JSON.stringify({ ...JSON.parse(event), before, after })
+    : event;
+}
+
+function accountsOf({ kind, id }: WaitingChange): readonly string[] {
+  return kind === 'account' && id !== null ? [id] : [];
+}

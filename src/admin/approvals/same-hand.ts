@@ -1,0 +1,96 @@
+import { reading } from '../change.ts';
+import type { AdminContext } from '../context.ts';
+import type { WaitingBody } from './waiting.ts';
+
+/**
+ * Whether two administrators may be one: whoever sets the password of another, or holds a token
+ * that they made for it, can act as both. So everybody who has set what an account proves itself
+ * with within the last days, or made what it still uses, counts as that account, and so does who
+ * has done that to them.
+ */
+
+export type Identity = string;
+
+/** Those who act with the store itself are one: what they say of their names is not proven. */
+export function identityOf({ id }: Pick<WaitingBody['proposedBy'], 'id'>): Identity {
+  return id ?? 'store-owner';
+}
+
+/** For how long it counts that somebody has set the password or token of another. */
+const LOOK_BACK_MS = 7 * 24 * 60 * 60 * 1000;
+/** Accounts looked at, and events of each. */
+const LIMITS = { accounts: 32, events: 1000, page: 100 } as const;
+
+/** What gives whoever does it the means to act as the account. */
+const MEANS = [
+  'account-created',
+  'account-revived',
+  'password-set',
+  'token-issued',
+  'token-rotated',
+  'token-renewed',
+] as const;
+
+/** Everybody who may have acted as this one; null: there are too many to look at. */
+export async function handsOf(
+  context: Pick<AdminContext, 'store' | 'clock'>,
+  identity: Identity,
+): Promise<ReadonlySet<Identity> | null> {
+  const hands = new Set([identity]);
+  // What is added on the way is looked at as well.
+  for (const hand of hands) {
+    if (hands.size > LIMITS.accounts) return null;
+    if (hand === identityOf({ id: null })) continue;
+    for (const setter of await settersOf(context, hand)) hands.add(setter);
+  }
+  return hands;
+}
+
+interface Setting {
+  readonly by: { readonly id: string | null; readonly kind: string };
+  readonly timeMs: number;
+}
+
+async function settersOf(
+  { store, clock }: Pick<AdminContext, 'store' | 'clock'>,
+  account: string,
+): Promise<ReadonlySet<Identity>> {
+  const sinceMs = clock.wallMs() - LOOK_BACK_MS;
+  const setters = new Set<Identity>();
+  let isOwn = false;
+  for await (const { by, timeMs } of settingsOf(store, account)) {
+    // Whoever owns the store, or the identity provider, has decided anew who this is.
+    if (by.id === null) return setters;
+    if (by.id === account) isOwn = true;
+    else if (timeMs >= sinceMs) setters.add(by.id);
+    else {
+      if (!isOwn) setters.add(by.id);
+      return setters;
+    }
+    if (isOwn && timeMs < sinceMs) return setters;
+  }
+  return setters;
+}
+
+/** Newest first. */
+async function* settingsOf(
+  store: Pick<AdminContext['store'], 'changes'>,
+  account: string,
+): AsyncGenerator<Setting> {
+  let before: string | null = null;
+  for (let read = 0; read < LIMITS.events; read += LIMITS.page) {
+    const page = await reading(() => store.changes({ account, before, limit: LIMITS.page }));
+    for (const event of page.items) yield* settingIn(event);
+    before = page.next;
+    if (before === null) return;
+  }
+}
+
+function settingIn(event: string): readonly Setting[] {
+  const { type, actor, time } = JSON.parse(event) as {
+    readonly type: string;
+    readonly actor: Setting['by'];
+    readonly time: string;
+  };
+  return MEANS.some((one) => one === type) ? [{ by: actor, timeMs: Date.parse(time) }] : [];
+}

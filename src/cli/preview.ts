@@ -1,0 +1,96 @@
+import { administrationOf, type OperationName } from '../admin/administration.ts';
+import { AdminError } from '../admin/error.ts';
+import type { ChangePreview, Loser } from '../admin/preview.ts';
+import { PREVIEWED, type PreviewedOperation } from '../admin/schemas/inputs.ts';
+import { Shown } from './exit.ts';
+import type { AskedOptions, Reached } from './reached.ts';
+import { differencesOf, markOf } from './record-difference.ts';
+import { canAsk, confirm, note, say, sayJson, visible } from './terminal.ts';
+
+/**
+ * What a command would do, shown before it does it: with `--dry-run` instead, and on a terminal
+ * ahead of the question.
+ */
+
+/** These show what they would do in their own way. */
+const OWN_WAY: readonly OperationName[] = [
+  'changeAccounts',
+  'applyDeclaration',
+  'declareServiceAccount',
+];
+/** Creations take nothing from anybody. */
+const HARMLESS = ['createRole', 'createTeam', 'activateAccount'];
+
+/** Every operation shows first what it would do, where somebody wants to see it. */
+export function previewed(reached: Reached, options: AskedOptions): Reached {
+  const isAsking = options.yes !== true && canAsk();
+  if (options.dryRun !== true && !isAsking) return reached;
+  const { control } = reached;
+  const administration = administrationOf((name) => async (actor, input) => {
+    const operation = PREVIEWED.find((one) => one === name);
+    if (operation !== undefined && !OWN_WAY.includes(name))
+      await showFirst(reached, options, operation, input as object);
+    return control.administration[name](actor, input as never);
+  });
+  return { ...reached, control: { ...control, administration } };
+}
+
+async function showFirst(
+  { control, actor }: Reached,
+  options: AskedOptions,
+  operation: PreviewedOperation,
+  input: object,
+): Promise<void> {
+  const asked = { operation, input: input as Readonly<Record<string, unknown>> };
+  if (options.dryRun === true) {
+    const preview = await control.administration.previewChange(actor, asked);
+    if (options.json === true) sayJson({ applied: false, preview });
+    else for (const line of linesOf(preview)) say(line);
+    throw new Shown();
+  }
+  if (HARMLESS.includes(operation)) return;
+  const preview = await control.administration
+    .previewChange(actor, asked)
+    // Whoever cannot look is told so by the change itself; an earlier gate has no preview.
+    .catch((error: unknown) => {
+      if (error instanceof AdminError) return null;
+      throw error;
+    });
+  const isGrave = preview !== null && (preview.losers.length > 0 || preview.abandoned.length > 0);
+  if (preview !== null && isGrave) for (const line of linesOf(preview)) note(line);
+  const question = options.question ?? (isGrave ? 'Do it?' : null);
+  if (question !== null) await confirm(question, options.yes);
+}
+
+function linesOf(preview: ChangePreview): readonly string[] {
+  const { changes, losers, accounts, examined, abandoned, approval } = preview;
+  if (changes.length === 0) return ['Nothing would change: it is so already.'];
+  return [
+    ...changes.flatMap((change) => [
+      `${markOf(change)} ${change.kind} ${change.name}`,
+      ...differencesOf(change).map((line) => `    ${visible(line)}`),
+    ]),
+    losers.length === 0
+      ? `Nobody loses by it (${counted(examined)} looked at).`
+      : `${counted(losers.length)} of ${accounts} would lose by it:`,
+    ...losers.map((loser) => `  ${loser.name} (${useOf(loser)}): ${loser.loses.join('; ')}`),
+    ...(examined < accounts ? [`${accounts - examined} more were not looked at.`] : []),
+    ...(abandoned.length === 0
+      ? []
+      : [`No member is left who is let in on: ${abandoned.join(', ')}`]),
+    ...(approval.length === 0
+      ? []
+      : [`It waits for another administrator: ${approval.join(', ')} is protected.`]),
+  ];
+}
+
+function counted(accounts: number): string {
+  return `${accounts} ${accounts === 1 ? 'account' : 'accounts'}`;
+}
+
+function useOf({ kind, lastUsedAt, calls }: Loser): string {
+  if (kind === 'user') return 'a person';
+  const last = lastUsedAt === null ? 'never let in' : `last let in ${lastUsedAt}`;
+  if (calls === null) return last;
+  return `${calls.count}${calls.isMore ? ' or more' : ''} calls in 24 h, ${last}`;
+}

@@ -1,0 +1,123 @@
+import type { Administration } from '../admin/administration.ts';
+import { administrationOf } from '../admin/administration.ts';
+import type { ChangePreview, Loser } from '../admin/preview.ts';
+import { PREVIEWED } from '../admin/schemas/inputs.ts';
+import { show } from './answer.ts';
+import { attempt } from './attempt.ts';
+import { formFields } from './components/form.ts';
+import { card, notice, table } from './components/parts.ts';
+import type { ConsoleContext } from './guard.ts';
+import { type Html, html, type Slot } from './html.ts';
+import type { ConsoleParts } from './parts.ts';
+import { ago, plural } from './words.ts';
+
+/** What takes something from somebody is shown first, and made when the form comes again. */
+
+/** The field by which a form says that this was seen. */
+const SEEN = 'seen';
+
+/** A change that is not made yet, because somebody would lose by it. */
+export class LookFirst extends Error {
+  override readonly name = 'LookFirst';
+  readonly preview: ChangePreview;
+
+  constructor(preview: ChangePreview) {
+    super('somebody loses by it');
+    this.preview = preview;
+  }
+}
+
+/**
+ * Administration for the form of this request: throws `LookFirst` instead of a change by which
+ * somebody loses, unless that was seen.
+ */
+export function confirming(c: ConsoleContext, parts: ConsoleParts): Administration {
+  const { administration } = parts.control;
+  if (c.var.form.word(SEEN) === 'yes') return administration;
+  return administrationOf((name) => async (actor, input) => {
+    const operation = PREVIEWED.find((one) => one === name);
+    if (operation !== undefined) {
+      const asked = { operation, input: input as Readonly<Record<string, unknown>> };
+      // What is wrong with it, the operation itself says.
+      const preview = await attempt(() => administration.previewChange(actor, asked));
+      if (preview.done && isGrave(preview.value)) throw new LookFirst(preview.value);
+    }
+    return administration[name](actor, input as never);
+  });
+}
+
+function isGrave({ losers, abandoned }: ChangePreview): boolean {
+  return losers.length > 0 || abandoned.length > 0;
+}
+
+/** The same form once more, below what it would do. */
+export function lookFirst(
+  c: ConsoleContext,
+  { preview }: LookFirst,
+  nowMs: number,
+): Response | Promise<Response> {
+  const { form, visitor } = c.var;
+  const [, section = ''] = c.req.path.split('/');
+  const fields = form.entries().filter(([name]) => name !== 'form' && name !== SEEN);
+  const content = html`${previewCards(preview, nowMs)}<section class="card"><div class="card-body">
+<form class="stack" method="post" action="${c.req.path}">${formFields(visitor)}${fields.map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  )}<input type="hidden" name="${SEEN}" value="yes">
+<div class="actions"><button class="danger">${preview.approval.length === 0 ? 'Do it' : 'Propose it'}</button><a class="button" href="${c.req.path.replace(/\/[^/]*$/, '')}">Cancel</a></div></form></div></section>`;
+  const [first] = preview.changes;
+  return show(
+    c,
+    {
+      title: `Change ${first?.kind} ${first?.name}?`,
+      section: `/${section}`,
+      lead: 'Nothing is changed yet. This is what it would do.',
+    },
+    content,
+  );
+}
+
+/** Who would lose what by a change, and what else people should know before. */
+export function previewCards(preview: ChangePreview, nowMs: number): Html {
+  const { losers, accounts, examined, abandoned, approval } = preview;
+  const rows = losers.map((loser): readonly Slot[] => [
+    html`<a href="/find/${loser.name}">${loser.name}</a>`,
+    html`${loser.loses.map((line) => html`<div>${line}</div>`)}`,
+    callsOf(loser),
+    loser.lastUsedAt === null
+      ? html`<span class="quiet">never, as far as is known</span>`
+      : ago(loser.lastUsedAt, nowMs),
+  ]);
+  const columns = ['Account', 'It loses', 'Calls in 24 hours', 'Last let in'].map((name) => ({
+    name,
+  }));
+  const rest = accounts - examined;
+  return html`${
+    approval.length === 0
+      ? ''
+      : notice(
+          'info',
+          html`<p>It concerns the protected ${approval.length === 1 ? 'role' : 'roles'} ${approval.join(', ')}: it waits until another administrator approves it.</p>`,
+        )
+  }${
+    abandoned.length === 0
+      ? ''
+      : notice('warn', html`<p>No member is left who is let in on ${abandoned.join(', ')}.</p>`)
+  }${
+    losers.length === 0
+      ? ''
+      : card(
+          {
+            title: `${plural(losers.length, 'account')} of ${accounts} would lose by it`,
+            ...(rest > 0 ? { note: `${plural(rest, 'account')} more were not looked at.` } : {}),
+          },
+          table('Who would lose what', columns, rows),
+          { bare: true },
+        )
+  }`;
+}
+
+function callsOf({ kind, calls }: Loser): Slot {
+  if (kind === 'user') return html`<span class="quiet">a person</span>`;
+  if (calls === null) return html`<span class="quiet">not looked up</span>`;
+  return `${calls.count}${calls.isMore ? ' or more' : ''}`;
+}
