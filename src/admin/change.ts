@@ -65,23 +65,19 @@ export async function change<T extends object>(
 }
 
 /**
- * Makes several changes in one step of the store: all of them or none. Answers `conflict` when what
- * they were planned from has changed, or a name is taken: whoever asked plans anew, or makes them
- * one by one to learn which. No two of them may claim the same name. Not for changes that take
- * something away: there is no receipt.
+ * Several changes as one step of the store: all of them or none. Where it is a conflict, what they
+ * were planned from has changed, or a name is taken: whoever asked plans anew, or makes them one by
+ * one to learn which. No two of them may claim the same name. Not for changes that take something
+ * away: there is no receipt.
  */
-export async function changeTogether(
+export function commitTogether(
   context: ChangeContext,
   actor: Actor,
   plans: readonly (Pick<Plan<unknown>, 'type' | 'effect' | 'reliesOn'> & { readonly edit: Edit })[],
-): Promise<'changed' | 'conflict'> {
+): Commit {
   const [first, ...others] = plans.map((plan) => commitFor(context, actor, plan, plan.edit));
   if (first === undefined) throw new TypeError('there is nothing to change');
-  const result = await writing(
-    context,
-    joinedCommit([first, ...others], () => undefined),
-  );
-  return result.committed ? 'changed' : 'conflict';
+  return joinedCommit([first, ...others], () => undefined);
 }
 
 /** Waits until a change that took something away is in force everywhere, `waitMs` at most. */

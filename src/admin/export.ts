@@ -7,8 +7,11 @@ import type { AdminContext } from './context.ts';
 import { AdminError } from './error.ts';
 import type { TransferPage, TransferredRecord } from './transferred.ts';
 
-/** Accounts that are read, and written as text, in one turn of the loop. */
-const PAGE = 100;
+/**
+ * Records that are read, and written as text, in one turn of the loop. The command line alone has
+ * no calls to answer.
+ */
+const PAGE = { byGate: 100, alone: 500 } as const;
 
 /**
  * Roles and teams first, then accounts page by page: an order in which they can be imported. Only
@@ -21,7 +24,8 @@ export async function exportRecords(
 ): Promise<TransferPage> {
   return reading(async () => {
     const cursor = input.cursor ?? null;
-    const page = await context.store.accounts({ cursor, limit: PAGE });
+    const limit = PAGE[context.instance === null ? 'alone' : 'byGate'];
+    const page = await context.store.accounts({ cursor, limit });
     if (page.damaged.length > 0)
       throw new AdminError(
         'unavailable',
@@ -54,7 +58,7 @@ async function policyRecords(context: AdminContext): Promise<readonly Transferre
     );
   const records: TransferredRecord[] = [];
   const add = async (kind: 'role' | 'team', record: Role | Team) => {
-    if (records.length % PAGE === 0) await turn();
+    if (records.length % PAGE.byGate === 0) await turn();
     records.push({ kind, text: textOf(record) });
   };
   for (const role of roles) await add('role', role);

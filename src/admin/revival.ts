@@ -28,6 +28,11 @@ export const REVIVED_WORDS: Readonly<Record<Revived, string>> = {
   'applications-changed': 'was deleted, or owns other applications',
 };
 
+/** In words, for people. */
+export function wordsOf(what: readonly Revived[]): string {
+  return what.map((one) => REVIVED_WORDS[one]).join(', ');
+}
+
 export interface Revival {
   /** Empty: nothing that is known. */
   readonly what: readonly Revived[];
@@ -37,13 +42,15 @@ export interface Revival {
   readonly asOf: number;
 }
 
+export const NOTHING_REVIVED: Revival = { what: [], asOf: 0 };
+
 /** A record that is to be brought in. */
 export type Incoming =
   | { readonly kind: 'account'; readonly record: Account }
   | { readonly kind: 'role'; readonly record: Role }
   | { readonly kind: 'team'; readonly record: Team };
 
-/** For each record, in order, what of it would live again. */
+/** For each of these records, none of which is there: in order, what of it would live again. */
 export async function revivalsOf(
   { store, known }: AdminContext,
   incoming: readonly Incoming[],
@@ -52,16 +59,15 @@ export async function revivalsOf(
   const told = new Map<string, Tombstone>();
   for (const one of await store.tombstones(labels))
     told.set('policy' in one ? one.policy : one.account, one);
-  return Promise.all(
-    incoming.map(async (one, index) => {
-      const label = labels[index]!;
-      const all = [told.get(label), known?.(label)].flatMap((tombstone) => tombstone ?? []);
-      const found = new Set(all.flatMap((tombstone) => revivedAgainst(one, tombstone)));
-      if (one.kind === 'account' && !found.has('deleted') && (await wasDeleted(store, label)))
-        found.add('deleted');
-      return { what: [...found], asOf: Math.max(0, ...all.map(({ seq = 0 }) => seq)) };
-    }),
-  );
+  // An account that is not there, and of which there is a history, had its end.
+  const ended = await store.withHistory(labels.filter((_, n) => incoming[n]?.kind === 'account'));
+  return incoming.map((one, index) => {
+    const label = labels[index]!;
+    const all = [told.get(label), known?.(label)].flatMap((tombstone) => tombstone ?? []);
+    const found = new Set(all.flatMap((tombstone) => revivedAgainst(one, tombstone)));
+    if (one.kind === 'account' && ended.has(label)) found.add('deleted');
+    return { what: [...found], asOf: Math.max(0, ...all.map(({ seq = 0 }) => seq)) };
+  });
 }
 
 /** As the store and instances name what they know. */
@@ -92,10 +98,4 @@ function accountRevived(account: Account, tombstone: AccountTombstone): readonly
       ? (['rights-changed'] as const)
       : []),
   ];
-}
-
-/** An account that is not there, and of which there is a history, had its end. */
-async function wasDeleted(store: AdminContext['store'], account: string): Promise<boolean> {
-  const { items } = await store.changes({ account, before: null, limit: 1 });
-  return items.length > 0;
 }

@@ -56,17 +56,17 @@ function readable<T>(read: () => T): T | null {
 
 /** That it was revived once was said in the registry that it comes from, and not in this one. */
 export function importedAccount(text: string): Account {
-  const { revived: _, ...account } = decodeAccount(keyIn(text, 'id'), text);
+  const { revived: _, ...account } = ofJson(text, () => decodeAccount(null, text));
   return account;
 }
 
 export function importedRole(text: string): Role {
-  const { revived: _, ...role } = decodeRole(keyIn(text, 'name'), text);
+  const { revived: _, ...role } = ofJson(text, () => decodeRole(null, text));
   return role;
 }
 
 export function importedTeam(text: string): Team {
-  const { revived: _, ...team } = decodeTeam(keyIn(text, 'name'), text);
+  const { revived: _, ...team } = ofJson(text, () => decodeTeam(null, text));
   return team;
 }
 
@@ -81,10 +81,21 @@ export function isSame<
   );
 }
 
-function keyIn(text: string, field: 'id' | 'name'): string {
+/** Whoever brings a text that is not even JSON is told so. */
+function ofJson<T>(text: string, decode: () => T): T {
   try {
-    return String((JSON.parse(text) as Record<string, unknown>)[field]);
-  } catch {
+    return decode();
+  } catch (error) {
+    if (isJson(text)) throw error;
     throw new AdminError('invalid', 'that is no record: it is not JSON');
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -2,7 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Control } from '../admin/control.ts';
 import { AdminError } from '../admin/error.ts';
-import { IMPORT_BATCH, type RevivedRecord, wordsOf } from '../admin/import.ts';
+import type { RevivedRecord } from '../admin/find-revived.ts';
+import { IMPORT_BATCH } from '../admin/import-slices.ts';
+import { wordsOf } from '../admin/revival.ts';
 import type { TransferPage, TransferredRecord } from '../admin/transferred.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
 import { unapproved } from './account-act.ts';
@@ -22,7 +24,7 @@ interface TransferOptions extends StoreOptions {
 
 /** First line of an exported file. A reader that does not know the number refuses the file. */
 const FORMAT = { format: 'sallyport-registry', version: 1 } as const;
-/** Far below what a request to a running owner may hold. */
+/** Of texts; far below what a request to a running owner may hold, however they are written. */
 const BATCH_BYTES = 1024 * 1024;
 /** Records named one by one of those that would come back to life. */
 const NAMED = 50;
@@ -180,8 +182,7 @@ function nameRevived(revived: readonly RevivedRecord[]): void {
 function batchFrom(records: readonly TransferredRecord[], begin: number) {
   let end = begin;
   for (let bytes = 0; end < records.length && end - begin < IMPORT_BATCH; end += 1) {
-    // Quotes within the text take two bytes each.
-    bytes += 2 * (records[end]?.text?.length ?? 0);
+    bytes += records[end]?.text?.length ?? 0;
     if (bytes > BATCH_BYTES && end > begin) break;
   }
   return records.slice(begin, end);

@@ -131,31 +131,31 @@ export function withVersion(text: string, seq: number): string {
 
 /**
  * Each throws `RegistryUnavailable('damaged')` when the text is not the record that its key
- * promises.
+ * promises. Null: whichever it is.
  */
-export function decodeAccount(id: string, text: string): Account {
+export function decodeAccount(id: string | null, text: string): Account {
   return decode(accountShape, 'account', id, text, (record) => record.id);
 }
 
-export function decodeRole(key: string, text: string): Role {
+export function decodeRole(key: string | null, text: string): Role {
   return decode(roleShape, 'role', key, text, (record) => record.name);
 }
 
-export function decodeTeam(key: string, text: string): Team {
+export function decodeTeam(key: string | null, text: string): Team {
   return decode(teamShape, 'team', key, text, (record) => record.name);
 }
 
 function decode<T extends { schema: number }>(
   shape: z.ZodType<T>,
   kind: RecordKind,
-  key: string,
+  key: string | null,
   text: string,
   keyOf: (record: T) => string,
 ) {
   const value = parseJson(text);
   const parsed = shape.safeParse(value);
-  if (!parsed.success) throw unreadable(`${kind} ${key}`, value);
-  if (keyOf(parsed.data) !== key) throw damaged(`${kind} ${key}`);
+  if (!parsed.success) throw unreadable(`${kind} ${key ?? ''}`, value);
+  if (key !== null && keyOf(parsed.data) !== key) throw damaged(`${kind} ${key}`);
   const { schema: _, ...record } = parsed.data;
   return record;
 }

@@ -186,6 +186,12 @@ export interface RegistryStore extends RegistrySource {
   /** The last use of each token of an account that is known. */
   uses(account: string): Promise<readonly TokenUse[]>;
   accountByName(name: string): Promise<Account | null>;
+  /** Many by their ids, in order, in as few readings as can be; 256 at most. `seq`: not after any. */
+  accountsById(
+    ids: readonly string[],
+  ): Promise<{ readonly seq: number; readonly accounts: readonly (Account | null)[] }>;
+  /** Those of these ids of which a change is recorded, whether or not the account is there. */
+  withHistory(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** What instances have told about these accounts (by id), roles and teams, where they have. */
   tombstones(of: readonly string[]): Promise<readonly Tombstone[]>;
   /**

@@ -95,6 +95,7 @@ export function registryContract(backend: RegistryBackend): void {
         changes: await store().changes({ account: null, before: null, limit: 500 }),
         viewers: (await store().referencesTo('role:viewer', 500)).toSorted(),
         renamed: await store().accountByName('renamed'),
+        many: await store().accountsById([idOf(1), idOf(2)]),
       };
     }
 
@@ -104,6 +105,8 @@ export function registryContract(backend: RegistryBackend): void {
           () => store().snapshot(),
           () => store().account(idOf(1)),
           () => store().accountByName('billing'),
+          () => store().accountsById([idOf(1)]),
+          () => store().withHistory([idOf(1)]),
           () => store().accounts({ cursor: null, limit: 10 }),
           () => store().renew({ instance: 'a', leaseMs: 1_000 }),
           () => store().eventsAfter({ epoch: 'x', seq: 0 }),
@@ -194,6 +197,19 @@ export function registryContract(backend: RegistryBackend): void {
         );
         expect((await store().account(idOf(1))).account).toBeNull();
         expect((await store().accounts({ cursor: null, limit: 10 })).items).toEqual([]);
+      });
+
+      it('are found of many accounts at once, and the history of who is gone', async () => {
+        const many = [1, 2, 3].map((n) => idOf(n));
+        for (const n of [1, 2]) await committed(store().commit(creation(account(n))));
+        const gone = commitOf([{ kind: 'account', key: idOf(2), record: null }]);
+        const seq = await committed(store().commit(gone));
+        const found = await store().accountsById(many);
+        expect(found.seq).toBe(seq);
+        expect(found.accounts.map((one) => one?.id ?? null)).toEqual([idOf(1), null, null]);
+        expect(await store().withHistory(many)).toEqual(new Set([idOf(1), idOf(2)]));
+        expect(await store().withHistory([idOf(3)])).toEqual(new Set());
+        expect(await store().withHistory([])).toEqual(new Set());
       });
 
       it('write several records in one step under one number', async () => {

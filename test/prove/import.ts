@@ -1,17 +1,22 @@
 /**
  * `npm run prove -- import [ACCOUNTS]`: how fast `sallyport registry import` brings accounts into
- * an embedded store and into a Redis that writes with fsync, by the command itself; all of them are
- * counted afterwards. With 100,000 accounts or more it writes the table into docs/SCALE.md.
+ * an embedded store and into a Redis that writes with fsync, and `registry export` out of them, by
+ * the commands themselves. What comes out must be what went in. With 100,000 accounts or more it
+ * writes the table into docs/SCALE.md.
  */
 import { spawn } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Account } from '../../src/account/model.ts';
+import { importedAccount, type TransferredRecord } from '../../src/admin/transferred.ts';
 import { encodeRecord, withVersion } from '../../src/registry/codec.ts';
+import { connectRedis } from '../../src/store/redis.ts';
 import { cpuUsOf } from '../bench/processes.ts';
-import { account } from '../contract/registry-records.ts';
+import { account, role, team } from '../contract/registry-records.ts';
 import { redisMissing, startRedis } from '../support/redis-server.ts';
 import { conditions, writeSection } from '../support/scale-document.ts';
 
@@ -21,6 +26,7 @@ const size = Number(process.argv[2] ?? DOCUMENTED);
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-import-'));
 const file = join(folder, 'registry.ndjson');
 const rows: string[] = [];
+let longestScriptMs = 0;
 
 await writeExport();
 try {
@@ -29,14 +35,20 @@ try {
   if (missing === null) {
     const server = await startRedis();
     await measure('Redis', { kind: 'redis', url: server.url });
+    longestScriptMs = await longestMs(server.url);
     await server.stop();
   } else console.log(`Redis: skipped, ${missing}`);
   const table = [
-    conditions(`npm run prove -- import ${size}`, `${size} service accounts with a role`),
+    conditions(
+      `npm run prove -- import ${size}`,
+      `${size} service accounts with a role and a team, their names in no order`,
+    ),
     '',
-    '| store | took | accounts a second | processor time of the command, per account |',
-    '| --- | --- | --- | --- |',
+    '| store | import took | accounts a second | processor, per account | export took | accounts a second | processor, per account |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
+    '',
+    `Redis' longest script took ${longestScriptMs.toFixed(1)} ms.`,
   ].join('\n');
   console.log(table);
   if (size >= DOCUMENTED && missing === null) writeSection('import', table);
@@ -47,12 +59,45 @@ try {
 async function writeExport(): Promise<void> {
   const out = createWriteStream(file, { mode: 0o600 });
   out.write('{"format":"sallyport-registry","version":1,"by":"proof"}\n');
+  for (const [kind, record] of [
+    ['role', role('runner')],
+    ['team', team('runners', ['CRM'])],
+  ] as const)
+    out.write(`${JSON.stringify({ kind, text: withVersion(encodeRecord(record), 1) })}\n`);
   for (let n = 0; n < size; n += 1) {
-    const text = withVersion(encodeRecord(account(n, { role: 'administrator' })), 1);
-    if (!out.write(`${JSON.stringify({ kind: 'account', text })}\n`)) await once(out, 'drain');
+    const line = JSON.stringify({ kind: 'account', text: withVersion(encodeRecord(made(n)), 1) });
+    if (!out.write(`${line}\n`)) await once(out, 'drain');
   }
-  out.end(`${JSON.stringify({ end: true, records: size })}\n`);
+  out.end(`${JSON.stringify({ end: true, records: size + 2 })}\n`);
   await once(out, 'close');
+}
+
+function made(n: number): Account {
+  const mixed = (Math.imul(n + 1, 2_654_435_761) >>> 0).toString(16).padStart(8, '0');
+  return account(n, {
+    name: `${mixed}-runner-${n}`,
+    role: 'runner',
+    teams: [{ team: 'runners', role: 'runner' }],
+    token: { digest: hash('sha256', mixed, 'hex'), createdAt: '2026-01-01T00:00:00.000Z' },
+  });
+}
+
+/** The accounts of a file, without the version that each store gives anew. */
+function accountsIn(path: string): readonly string[] {
+  const lines = readFileSync(path, 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    const { kind, text } = JSON.parse(line === '' ? '{}' : line) as Partial<TransferredRecord>;
+    return kind === 'account' ? [encodeRecord(importedAccount(text ?? ''))] : [];
+  });
+}
+
+/** By Redis' own clock. */
+async function longestMs(url: string): Promise<number> {
+  const whole = { username: null, password: null, tls: null };
+  const redis = connectRedis({ ...whole, url, name: 'proof', commandTimeoutMs: 30_000 });
+  const entries = (await redis.callAt('x', 'SLOWLOG', 'GET', '1000')) as unknown[][];
+  redis.close();
+  return Math.max(0, ...entries.map((entry) => Number(entry[2]))) / 1e3;
 }
 
 async function measure(name: string, store: Readonly<Record<string, string>>): Promise<void> {
@@ -60,18 +105,26 @@ async function measure(name: string, store: Readonly<Record<string, string>>): P
   const instance = { name: 'proof', dataDir: join(folder, name) };
   writeFileSync(config, JSON.stringify({ instance, store }));
   await run('registry', 'init', '--if-none', '--config', config);
-  const beganMs = performance.now();
-  const usedMs = await run('registry', 'import', file, '--yes', '--config', config);
-  const tookMs = performance.now() - beganMs;
+  const came = await timed('registry', 'import', file, '--yes', '--config', config);
   await run('registry', 'verify', '--config', config);
-  const cells = [
-    name,
-    `${(tookMs / 1e3).toFixed(0)} s`,
+  const back = join(folder, `${name}.ndjson`);
+  const went = await timed('registry', 'export', back, '--config', config);
+  if (accountsIn(back).join('\n') !== accountsIn(file).join('\n'))
+    throw new Error(`${name}: what was exported is not what was imported`);
+  const cells = [name, ...came, ...went];
+  rows.push(`| ${cells.join(' | ')} |`);
+  console.log(rows.at(-1));
+}
+
+async function timed(...words: readonly string[]): Promise<readonly string[]> {
+  const beganMs = performance.now();
+  const usedMs = await run(...words);
+  const tookMs = performance.now() - beganMs;
+  return [
+    `${(tookMs / 1e3).toFixed(1)} s`,
     ((size * 1e3) / tookMs).toFixed(0),
     `${((usedMs * 1e3) / size).toFixed(0)} µs`,
   ];
-  rows.push(`| ${cells.join(' | ')} |`);
-  console.log(rows.at(-1));
 }
 
 /** Answers the processor time that it took, in milliseconds. */

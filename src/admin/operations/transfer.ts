@@ -1,5 +1,7 @@
 import { exportRecords } from '../export.ts';
-import { findRevived, importRecord, importRecords } from '../import.ts';
+import { findRevived } from '../find-revived.ts';
+import { importRecord } from '../import.ts';
+import { importRecords } from '../import-many.ts';
 import * as inputs from '../schemas/inputs.ts';
 import { row } from './row.ts';
 

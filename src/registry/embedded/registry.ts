@@ -292,6 +292,25 @@ class EmbeddedRegistry implements RegistryStore {
     });
   }
 
+  async accountsById(
+    ids: readonly string[],
+  ): Promise<{ readonly seq: number; readonly accounts: readonly (Account | null)[] }> {
+    return this.#file.read(() => {
+      const { seq } = this.#file.position();
+      const texts = ids.map((id) => [id, this.#file.record('account', id)] as const);
+      const accounts = texts.map(([id, text]) => (text === null ? null : this.#read(id, text)));
+      return { seq, accounts };
+    });
+  }
+
+  async withHistory(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#file.read(() => {
+      this.#file.position();
+      const sql = 'SELECT 1 FROM account_change WHERE account = ? LIMIT 1';
+      return new Set(ids.filter((id) => this.#file.get(sql, id) !== undefined));
+    });
+  }
+
   inspect(): AsyncIterable<Stored> {
     return inspectFile(this.#file);
   }

@@ -26,9 +26,14 @@ export class SealedRows {
 
   put(kind: string, key: string, text: string): void {
     const sum = sumOf('record', kind, key, text);
+    const values = [kind, key, text, sum] as const;
+    if (this.#inserts('INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?)', values)) {
+      if (kind === 'account') this.#know(`account:${key}`);
+      this.#counts(countedAs('record', kind), null, sum);
+      return;
+    }
     const before = this.#sum('SELECT sum FROM record WHERE kind = ? AND key = ?', kind, key);
-    this.#file.run('INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?)', kind, key, text, sum);
-    if (before === null && kind === 'account') this.#know(`account:${key}`);
+    this.#file.run('REPLACE INTO record VALUES (?, ?, ?, ?)', ...values);
     this.#counts(countedAs('record', kind), before, sum);
   }
 
@@ -41,9 +46,14 @@ export class SealedRows {
 
   take(claim: string, owner: string): void {
     const sum = sumOf('claim', claim, owner);
+    const values = [claim, owner, sum] as const;
+    if (this.#inserts('INSERT OR IGNORE INTO claim VALUES (?, ?, ?)', values)) {
+      this.#know(claim);
+      this.#counts('claims', null, sum);
+      return;
+    }
     const before = this.#sum('SELECT sum FROM claim WHERE claim = ?', claim);
-    this.#file.run('INSERT OR REPLACE INTO claim VALUES (?, ?, ?)', claim, owner, sum);
-    if (before === null) this.#know(claim);
+    this.#file.run('REPLACE INTO claim VALUES (?, ?, ?)', ...values);
     this.#counts('claims', before, sum);
   }
 
@@ -55,13 +65,8 @@ export class SealedRows {
 
   refer(target: string, user: string): void {
     const sum = sumOf('reference', target, user);
-    const { changes } = this.#file.run(
-      'INSERT OR IGNORE INTO reference VALUES (?, ?, ?)',
-      target,
-      user,
-      sum,
-    );
-    if (changes === 1) this.#counts('uses', null, sum);
+    const sql = 'INSERT OR IGNORE INTO reference VALUES (?, ?, ?)';
+    if (this.#inserts(sql, [target, user, sum])) this.#counts('uses', null, sum);
   }
 
   unrefer(target: string, user: string): void {
@@ -78,6 +83,11 @@ export class SealedRows {
       totals,
       positionSum(epoch, seq, totals),
     );
+  }
+
+  /** False: there is such a row already. */
+  #inserts(sql: string, values: readonly (string | number)[]): boolean {
+    return this.#file.run(sql, ...values).changes === 1;
   }
 
   #sum(sql: string, ...values: string[]): number | null {

@@ -259,6 +259,29 @@ export class RedisRegistryStore extends RedisRegistrySource implements RegistryS
     throw damaged(`the claim to the account name ${JSON.stringify(name)}`);
   }
 
+  async accountsById(
+    ids: readonly string[],
+  ): Promise<{ readonly seq: number; readonly accounts: readonly (Account | null)[] }> {
+    // Asked for in the same turn, they travel as one command.
+    const found = await Promise.all(ids.map((id) => this.account(id)));
+    return {
+      seq: Math.min(...found.map(({ seq }) => seq)),
+      accounts: found.map(({ account }) => account),
+    };
+  }
+
+  /** Mostly none has one: that is one command. */
+  async withHistory(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set();
+    const keys = ids.map((id) => this.keys.changesOf(id));
+    const [meta, count] = await this.readWithPosition(keys, ['EXISTS', ...keys]);
+    this.positionFrom(meta);
+    if (count === 0) return new Set();
+    const asked = keys.map((key): RedisCommand => ['EXISTS', key]);
+    const [, ...there] = await this.readWithPosition(keys, ...asked);
+    return new Set(ids.filter((_, index) => there[index] === 1));
+  }
+
   async tombstones(of: readonly string[]): Promise<readonly Tombstone[]> {
     if (of.length === 0) return [];
     const fields = [POLICY, ...of];

@@ -16,4 +16,5 @@ for index = 1, #uses, 2 do
   if row and row[3] == token and time > getTime(at, USED, tonumber(number)) then setTime(at, USED, tonumber(number), math.floor(time)) end
   redis.call('ZREM', USES, uses[index])
 end
+flush(at)
 return #uses / 2

@@ -48,14 +48,28 @@ local function counts()
 end
 if meta[4] and meta[4] ~= counts() then return { 'damaged', 'a list of accounts, roles, teams or names' } end
 
--- A record is a string of its own (accounts) or a field of a hash (roles, teams).
-local function read(at)
-  if at.field == '' then return redis.call('GET', KEYS[at.key]) end
-  return redis.call('HGET', KEYS[at.key], at.field)
+-- What is asked of many is asked at once. `wordOf`: the field, or the key where `key` is false.
+local function ofEach(command, key, items, wordOf)
+  local found = {}
+  for from = 1, #items, 1000 do
+    local words = key and { key } or {}
+    for index = from, math.min(from + 999, #items) do words[#words + 1] = wordOf(items[index]) end
+    for _, value in ipairs(redis.call(command, unpack(words))) do found[#found + 1] = value end
+  end
+  return found
 end
 
+-- A record is a string of its own (accounts) or a field of a hash (roles, teams).
+local strings = {}
 for _, expected in ipairs(plan.expects) do
-  local text = read(expected)
+  if expected.field == '' then strings[#strings + 1] = expected end
+end
+local texts = ofEach('MGET', false, strings, function(expected) return KEYS[expected.key] end)
+for index, expected in ipairs(strings) do expected.text = texts[index] end
+
+for _, expected in ipairs(plan.expects) do
+  local text = expected.text
+  if expected.field ~= '' then text = redis.call('HGET', KEYS[expected.key], expected.field) end
   local version = 0
   if text then version = tonumber(string.match(text, '^{"version":(%d+),')) end
   if not version then return { 'damaged', expected.label } end
@@ -88,8 +102,10 @@ for _, id in ipairs(plan.activates) do activates[id] = true end
 local revives = {}
 for _, id in ipairs(plan.revives) do revives[id] = true end
 local raised = {}
-for _, change in ipairs(plan.changes) do
-  local grave = change.field == '' and change.text ~= '' and redis.call('HGET', TOMBSTONES, change.id)
+local graves = ofEach('HMGET', TOMBSTONES, plan.changes, function(change) return change.id end)
+for index, change in ipairs(plan.changes) do
+  -- The name of a role or team could be the id of an account.
+  local grave = change.field == '' and change.text ~= '' and graves[index]
   if grave then
     -- One that cannot be read has shut the account out; what is written shut out, or let in by its
     -- own activation, takes its place.
@@ -119,8 +135,9 @@ end
 local dropped = {}
 for _, claim in ipairs(plan.drop) do dropped[claim] = true end
 local wanted = {}
-for _, taken in ipairs(plan.take) do
-  local owner = redis.call('HGET', CLAIMS, taken.claim)
+local owners = ofEach('HMGET', CLAIMS, plan.take, function(taken) return taken.claim end)
+for index, taken in ipairs(plan.take) do
+  local owner = owners[index]
   if owner and owner ~= taken.owner and not dropped[taken.claim] then return { 'claim', taken.claim } end
   -- Nor by two owners in one change.
   if wanted[taken.claim] and wanted[taken.claim] ~= taken.owner then return { 'claim', taken.claim } end
@@ -187,6 +204,7 @@ local function versioned(text)
 end
 
 local entry, listed = { 'epoch', epoch, 'link', tipBefore .. ' ' .. tip }, {}
+local written, places, gone = {}, {}, {}
 for _, change in ipairs(plan.changes) do
   local text = change.text
   if text ~= '' then text = versioned(text) end
@@ -196,10 +214,12 @@ for _, change in ipairs(plan.changes) do
     listed[#listed + 1] = { id = change.id, entry = change.entry }
     if text == '' then
       redis.call('DEL', KEYS[change.key])
-      redis.call('ZREM', ACCOUNTS, change.id)
+      gone[#gone + 1] = change.id
     else
-      redis.call('SET', KEYS[change.key], text)
-      redis.call('ZADD', ACCOUNTS, 0, change.id)
+      written[#written + 1] = KEYS[change.key]
+      written[#written + 1] = text
+      places[#places + 1] = 0
+      places[#places + 1] = change.id
     end
   elseif text == '' then
     redis.call('HDEL', KEYS[change.key], change.field)
@@ -208,10 +228,29 @@ for _, change in ipairs(plan.changes) do
   end
 end
 
-for _, claim in ipairs(plan.drop) do redis.call('HDEL', CLAIMS, claim) end
-for _, taken in ipairs(plan.take) do redis.call('HSET', CLAIMS, taken.claim, taken.owner) end
-for _, reference in ipairs(plan.remove) do redis.call('SREM', KEYS[reference.key], reference.user) end
-for _, reference in ipairs(plan.add) do redis.call('SADD', KEYS[reference.key], reference.user) end
+for from = 1, #written, 1000 do redis.call('MSET', unpack(written, from, math.min(from + 999, #written))) end
+inPieces('ZREM', ACCOUNTS, gone)
+inPieces('ZADD', ACCOUNTS, places)
+
+local taken = {}
+for _, one in ipairs(plan.take) do
+  taken[#taken + 1] = one.claim
+  taken[#taken + 1] = one.owner
+end
+inPieces('HDEL', CLAIMS, plan.drop)
+inPieces('HSET', CLAIMS, taken)
+
+-- Users by the target that they use.
+local function refer(command, references)
+  local users = {}
+  for _, reference in ipairs(references) do
+    users[reference.key] = users[reference.key] or {}
+    table.insert(users[reference.key], reference.user)
+  end
+  for key, list in pairs(users) do inPieces(command, KEYS[key], list) end
+end
+refer('SREM', plan.remove)
+refer('SADD', plan.add)
 
 if waiting then
   for _, id in ipairs(waiting.drop) do redis.call('HDEL', KEYS[waiting.key], id) end

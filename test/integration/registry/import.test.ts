@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Account, Role, Team } from '../../../src/account/model.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
-import { IMPORT_BATCH } from '../../../src/admin/import.ts';
+import { IMPORT_BATCH } from '../../../src/admin/import-slices.ts';
 import type { TransferredRecord } from '../../../src/admin/transferred.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { encodeRecord, withVersion } from '../../../src/registry/codec.ts';
@@ -33,25 +33,22 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
     const { store, admin, close } = await bench(ctx);
     try {
       const before = await store.snapshot();
-      const records = many(1, IMPORT_BATCH);
+      const records = many(1, 500);
       expect(await admin.importRecords(owner, { records })).toEqual({
-        done: IMPORT_BATCH,
-        changed: IMPORT_BATCH,
-        refusal: null,
+        ...{ done: 500, changed: 500, refusal: null },
       });
-      // One step of the store.
-      expect((await store.snapshot()).seq).toBe(before.seq + 1);
+      // 256 in one step of the store.
+      expect((await store.snapshot()).seq).toBe(before.seq + 2);
       const { items } = await store.accounts({ cursor: null, limit: 500 });
-      expect(items.map(({ id }) => id)).toEqual(many(1, IMPORT_BATCH).map((_, n) => idOf(n + 1)));
-      for (const id of [idOf(1), idOf(IMPORT_BATCH)]) {
+      expect(items.map(({ id }) => id)).toEqual(records.map((_, n) => idOf(n + 1)));
+      for (const id of [idOf(1), idOf(500)]) {
         const { items: events } = await store.changes({ account: id, before: null, limit: 10 });
         expect(events.map((event) => JSON.parse(event).target.id)).toEqual([id]);
       }
       expect(await admin.importRecords(owner, { records })).toMatchObject({
-        done: IMPORT_BATCH,
-        changed: 0,
+        ...{ done: 500, changed: 0, refusal: null },
       });
-      expect((await store.snapshot()).seq).toBe(before.seq + 1);
+      expect((await store.snapshot()).seq).toBe(before.seq + 2);
     } finally {
       await close();
     }
@@ -68,6 +65,25 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
       expect(answer.refusal?.message).toContain(account(5).name);
       expect((await store.account(idOf(4))).account?.name).toBe(account(4).name);
       expect((await store.account(idOf(6))).account).toBeNull();
+    } finally {
+      await close();
+    }
+  });
+
+  it('find what the step before has made, which was planned before that was written', async (ctx) => {
+    const { store, admin, close } = await bench(ctx);
+    try {
+      const [first, again] = [many(1, 256), [record(7), ...many(257, 300)]];
+      expect(await admin.importRecords(owner, { records: [...first, ...again] })).toEqual({
+        ...{ done: 301, changed: 300, refusal: null },
+      });
+      const namesake = record(900, { name: account(400).name });
+      const records = [...many(301, 556), ...many(557, 558), namesake, ...many(559, 560)];
+      const answer = await admin.importRecords(owner, { records });
+      expect(answer).toMatchObject({ done: 258, changed: 258, refusal: { code: 'name-taken' } });
+      expect(answer.refusal?.message).toContain(account(400).name);
+      expect((await store.account(idOf(558))).account?.name).toBe(account(558).name);
+      for (const n of [559, 900]) expect((await store.account(idOf(n))).account).toBeNull();
     } finally {
       await close();
     }

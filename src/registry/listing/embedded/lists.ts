@@ -37,6 +37,10 @@ export class EmbeddedLists {
   readonly #changed = new Set<string>();
   /** Texts that it has changed. */
   readonly #newTexts = new Map<string, string>();
+  /** By how many accounts it has made each list longer or shorter. */
+  readonly #grown = new Map<string, number>();
+  /** The number of the next account that is new and gets no free one; null: not looked yet. */
+  #next: number | null = null;
 
   constructor(file: RegistryFile) {
     this.#file = file;
@@ -77,6 +81,8 @@ export class EmbeddedLists {
       this.#blocks.clear();
       this.#newTexts.clear();
       this.#changed.clear();
+      this.#grown.clear();
+      this.#next = null;
     }
   }
 
@@ -111,15 +117,17 @@ export class EmbeddedLists {
       this.#setTime('used', number, timeMs);
   }
 
+  /** One that was given back, while there are any, or the next. */
   #newNumber(): number {
-    const free = this.#file.get('SELECT number FROM list_free LIMIT 1')?.number;
+    const sql = 'SELECT number FROM list_free LIMIT 1';
+    const free = this.#next === null ? this.#file.get(sql)?.number : undefined;
     if (free !== undefined) {
       this.#file.run('DELETE FROM list_free WHERE number = ?', free);
       return Number(free);
     }
-    const { numbers } = this.state();
-    this.#file.run('UPDATE list_state SET numbers = ?', numbers + 1);
-    return numbers;
+    const number = this.#next ?? this.state().numbers;
+    this.#next = number + 1;
+    return number;
   }
 
   #place(number: number, old: ListingRow | null, row: ListingRow | null): void {
@@ -127,15 +135,12 @@ export class EmbeddedLists {
     for (const [list, key] of was.lists) {
       if (is.lists.get(list) === key) continue;
       this.#file.run('DELETE FROM list_name WHERE list = ? AND key = ?', list, key);
-      this.#file.run('UPDATE list_count SET count = count - 1 WHERE list = ?', list);
+      this.#grown.set(list, (this.#grown.get(list) ?? 0) - 1);
     }
     for (const [list, key] of is.lists) {
       if (was.lists.get(list) === key) continue;
       this.#file.run('INSERT INTO list_name VALUES (?, ?, ?)', list, key, number);
-      this.#file.run(
-        'INSERT INTO list_count VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
-        list,
-      );
+      this.#grown.set(list, (this.#grown.get(list) ?? 0) + 1);
     }
     for (const mark of was.marks) if (!is.marks.has(mark)) this.#setMark(mark, number, false);
     for (const mark of is.marks) if (!was.marks.has(mark)) this.#setMark(mark, number, true);
@@ -192,6 +197,10 @@ export class EmbeddedLists {
   }
 
   #write(): void {
+    if (this.#next !== null) this.#file.run('UPDATE list_state SET numbers = ?', this.#next);
+    const grow =
+      'INSERT INTO list_count VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count';
+    for (const [list, by] of this.#grown) if (by !== 0) this.#file.run(grow, list, by);
     for (const name of this.#changed)
       this.#file.run(
         'INSERT OR REPLACE INTO list_block VALUES (?, ?)',
