@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { request } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Account } from '../../src/account/model.ts';
 import { createAdministration } from '../../src/admin/administration.ts';
+import type { OpenStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/schema.ts';
@@ -21,6 +23,7 @@ import { batchOf } from './audit-batch.ts';
 import { Browser, PASSWORD } from './console.ts';
 import { freePort } from './free-port.ts';
 import { owner } from './gateway.ts';
+import { fillRegistry } from './large-registry.ts';
 import { startRawUpstream } from './raw-upstream.ts';
 import { until } from './redis-replication.ts';
 import { openWithRegistry } from './registry.ts';
@@ -55,18 +58,28 @@ export interface AdminSceneOptions {
   readonly connections?: number;
   /** Null: the embedded store. */
   readonly redisUrl: string | null;
+  /** What accounts there are, where they are written as rows and not by a change each. */
+  readonly accountOf?: (n: number) => Account;
+  /** What the n-th route asks for; default: the same for all. */
+  readonly permissionOf?: (n: number) => string;
 }
 
 /** A gate in a process of its own with a large registry and a long record. */
 export interface AdminScene {
   readonly dataDir: string;
+  readonly origin: string;
   /** Of the proxy. */
   readonly port: number;
   readonly token: string;
   /** Of pages, signed in as an administrator. */
   readonly browser: Browser;
   readonly pids: readonly number[];
-  api(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }>;
+  api(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<SceneAnswer>;
   ops(path: string): Promise<string>;
   /** One call through the gate. */
   call(path: string): Promise<number>;
@@ -113,7 +126,7 @@ export async function openAdminScene(options: AdminSceneOptions): Promise<AdminS
         path: `/part-${n}/**`,
         methods: ['GET'],
         application: 'any',
-        permission: 'test:all',
+        permission: options.permissionOf?.(n) ?? 'test:all',
         upstream: 'raw',
       })),
     });
@@ -156,13 +169,14 @@ export async function openAdminScene(options: AdminSceneOptions): Promise<AdminS
   const pids = pidsOf(child, options.workers ?? 1);
   return {
     dataDir,
+    origin: `https://localhost:${adminPort}`,
     port: proxyPort,
     token,
     browser,
     pids,
     ops,
-    api: (method, path, body) =>
-      send({ port: adminPort, ca, token, method, path: `/api/v1${path}`, body }),
+    api: (method, path, body, headers) =>
+      send({ port: adminPort, ca, token, method, path: `/api/v1${path}`, body, headers }),
     call: async (path) => (await send({ port: proxyPort, ca, token, method: 'GET', path })).status,
     turns: async (work) => {
       const ends = await Promise.all(pids.map((pid) => measure(join(folder, `${pid}.sock`))));
@@ -184,9 +198,8 @@ export async function openAdminScene(options: AdminSceneOptions): Promise<AdminS
 
 /** Answers the token of an administrator who may call every route. */
 async function seed(config: Config, options: AdminSceneOptions): Promise<string> {
-  const stores = await openWithRegistry(config);
+  const stores = await openFilled(config, options);
   const administration = createAdministration({ ...stores, clock: systemClock, instance: null });
-  await seedRegistry(stores.store, options);
   const permissions = ['test:*', 'sallyport:*'];
   await administration.createRole(owner, { name: 'everything', description: '', permissions });
   const { token } = await administration.createServiceAccount(owner, {
@@ -202,7 +215,20 @@ async function seed(config: Config, options: AdminSceneOptions): Promise<string>
   return token;
 }
 
-async function seedRegistry(store: RegistryStore, options: AdminSceneOptions): Promise<void> {
+async function openFilled(config: Config, options: AdminSceneOptions): Promise<OpenStores> {
+  const { accounts, accountOf: rowOf } = options;
+  const stores = await openWithRegistry(config);
+  await seedPolicy(stores.store, options);
+  if (rowOf === undefined) {
+    await seedAccounts(stores.store, options);
+    return stores;
+  }
+  await stores.close();
+  await fillRegistry(config, accounts, rowOf);
+  return openWithRegistry(config);
+}
+
+async function seedPolicy(store: RegistryStore, options: AdminSceneOptions): Promise<void> {
   const roles = Array.from({ length: options.roles }, (_, n) =>
     role(`role-${n}`, [`test:part-${n}`]),
   );
@@ -211,6 +237,9 @@ async function seedRegistry(store: RegistryStore, options: AdminSceneOptions): P
     await store.commit(commitOf([{ kind: 'role', key: record.name, record }]));
   for (const record of teams)
     await store.commit(commitOf([{ kind: 'team', key: record.name, record }]));
+}
+
+async function seedAccounts(store: RegistryStore, options: AdminSceneOptions): Promise<void> {
   for (let from = 0; from < options.accounts; from += BATCH)
     await store.commit(
       together(
@@ -331,13 +360,21 @@ interface Sending {
   readonly method: string;
   readonly path: string;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-function send({ port, ca, token, method, path, body }: Sending) {
-  return new Promise<{ status: number; text: string }>((resolve, reject) => {
+export interface SceneAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+function send({ port, ca, token, method, path, body, headers: more = {} }: Sending) {
+  return new Promise<SceneAnswer>((resolve, reject) => {
     const headers = {
       authorization: `Bearer ${token}`,
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...more,
     };
     const options = { host: 'localhost', port, ca, method, path, headers, agent: false } as const;
     const sent = request(options, (answer) => {
@@ -345,7 +382,11 @@ function send({ port, ca, token, method, path, body }: Sending) {
       answer.on('data', (piece: Buffer) => pieces.push(piece));
       answer.once('error', reject);
       answer.once('end', () =>
-        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(pieces).toString('utf8') }),
+        resolve({
+          status: answer.statusCode ?? 0,
+          text: Buffer.concat(pieces).toString('utf8'),
+          headers: answer.headers,
+        }),
       );
     });
     sent.once('error', reject);
