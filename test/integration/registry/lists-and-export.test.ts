@@ -230,6 +230,7 @@ function ruleOf(query: AccountQuery): ListQuery {
     status: query.status ?? null,
     role: query.role ?? null,
     team: query.team ?? null,
+    honey: query.honey ?? false,
     neverUsed: query.neverUsed ?? false,
     unusedSinceMs: ago(query.unusedForDays),
     expiresUntilMs: ahead === undefined ? null : NOW_MS + ahead * DAY_MS,
@@ -328,6 +329,7 @@ class Edits {
       updatedAt: at(random.below(100)),
       expiresAt: this.#expiry(),
       token: isUser ? null : { digest: tokenOf(n), createdAt: at(random.below(120)) },
+      ...(!isUser && random.chance(0.2) ? { honey: true as const } : {}),
     });
     this.#ids.push(idOf(n));
     const text = withVersion(encodeRecord(record), 1);
@@ -357,6 +359,7 @@ class Edits {
       ...some(0.3, () => ({ status: random.pick(['active', 'inactive', 'expired'] as const) })),
       ...some(0.25, () => ({ role: this.#role() })),
       ...some(0.25, () => ({ team: this.#team() })),
+      ...some(isUser ? 0 : 0.1, () => ({ honey: true })),
       ...some(isUser ? 0 : 0.15, () => ({ neverUsed: true })),
       ...some(isUser ? 0 : 0.15, () => ({ unusedForDays: days() })),
       ...some(0.15, () => ({ expiringWithinDays: days() })),
