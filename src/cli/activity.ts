@@ -48,6 +48,7 @@ export function withFilters(command: Command): Command {
         'outcome',
         'change',
         'sign-in',
+        'notice',
         'chain',
       ]),
     )

@@ -131,6 +131,22 @@ describe('a person gives a machine its key', () => {
     expect(new URL(page.url()).pathname).toBe('/service-accounts/ci-runner');
   });
 
+  it('creates a honey account, and finds it by its mark', async () => {
+    const on = await context.newPage();
+    listen(on);
+    await on.goto('/new/service-account');
+    await on.getByLabel('Username').fill('old-backup');
+    await on.getByLabel('Honey account').check();
+    expect(await inaccessible(on)).toEqual([]);
+    await on.getByRole('button', { name: 'Create' }).click();
+    await on.getByText('Give it to no machine').waitFor();
+    await on.goto('/service-accounts?show=honey');
+    await on.getByRole('link', { name: 'old-backup' }).click();
+    await on.getByText('nowhere: it is bait').waitFor();
+    expect(await on.getByText('Honey', { exact: true }).count()).toBe(1);
+    await on.close();
+  });
+
   it('sees a call of the machine appear without reloading', async () => {
     await page.locator('#live[data-state="on"]').waitFor();
     expect(await row('/hello-first').count()).toBe(0);

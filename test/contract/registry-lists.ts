@@ -213,6 +213,7 @@ class Registry {
       status: some(0.3, random.pick(['active', 'inactive', 'expired'] as const)),
       role: some(0.25, random.pick([...ROLES, 'unheard-of'])),
       team: some(0.25, random.pick([...TEAMS, 'unheard-of'])),
+      honey: random.chance(0.1),
       neverUsed: random.chance(0.15),
       unusedSinceMs: some(0.15, NOW_MS - random.below(100) * DAY_MS),
       expiresUntilMs: some(0.15, NOW_MS + random.below(100) * DAY_MS),
@@ -247,6 +248,7 @@ class Registry {
     const at = (days: number) => new Date(NOW_MS + days * DAY_MS + n).toISOString();
     const isUser = before === null ? random.chance(0.2) : before.kind === 'user';
     const keeps = before !== null && random.chance(0.5);
+    const isHoney = !isUser && random.chance(0.15);
     return {
       ...account(n, {
         kind: isUser ? 'user' : 'service',
@@ -262,8 +264,9 @@ class Registry {
         createdAt: at(-random.below(200)),
         updatedAt: at(-random.below(100)),
         expiresAt: random.chance(0.5) ? at(random.below(100) - 50) : null,
+        ...(isHoney ? { honey: true } : {}),
         token:
-          isUser || random.chance(0.1)
+          isUser || isHoney || random.chance(0.1)
             ? null
             : keeps
               ? before.token

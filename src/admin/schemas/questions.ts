@@ -12,7 +12,7 @@ const word = words.text(128).optional();
 /** What narrows a log down. All that are given must hold. */
 export const FILTER = {
   reason: word,
-  phase: z.enum(['decision', 'outcome', 'change', 'sign-in', 'chain']).optional(),
+  phase: z.enum(['decision', 'outcome', 'change', 'sign-in', 'notice', 'chain']).optional(),
   type: word,
   route: words.text(128).optional(),
   application: words.text(128).optional(),

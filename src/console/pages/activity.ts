@@ -23,6 +23,7 @@ const KINDS = [
   { value: 'decision', words: 'Calls' },
   { value: 'change', words: 'Changes' },
   { value: 'sign-in', words: 'Sign-ins' },
+  { value: 'notice', words: 'Notices' },
   { value: 'chain', words: 'The record itself' },
 ] as const;
 

@@ -202,6 +202,7 @@ function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html
         ? [
             ['Handle', html`<code>${account.retiredTokens[0] ?? ''}</code>`],
             ['Let in', 'nowhere: it is bait, and whoever presents it is told of'],
+            ['Presented', html`<a href="/activity?phase=notice">Look at the notices</a>`],
           ]
         : [['Token', html`<span class="quiet">none: generate one</span>`]]
       : [

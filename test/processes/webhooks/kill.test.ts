@@ -53,6 +53,19 @@ describe('webhooks of a gate that is served', () => {
     receiver.received.length = 0;
   });
 
+  it('tell of a bait that a command has made', async () => {
+    const { token } = await shell.json<{ token: string }>(
+      ...['account', 'create', 'old-backup', '--role', 'none', '--honey', ...store],
+    );
+    expect(token).toMatch(/^slp_/);
+    const listed = await shell.run('account', 'list', '--honey', ...store);
+    expect(listed.out).toMatch(/^old-backup\s+active, honey/m);
+    await receiver.waitFor('the bait', (received) =>
+      received.some(({ data }) => (data.after as { honey?: true } | undefined)?.honey === true),
+    );
+    receiver.received.length = 0;
+  });
+
   it('lose nothing to a kill between an attempt and its end, and keep the id of what comes twice', async () => {
     // No response: the attempt is under way when the gate is killed.
     receiver.answer = () => {};
