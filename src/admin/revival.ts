@@ -19,7 +19,7 @@ export type Revived =
   | 'permissions-lowered'
   | 'applications-changed';
 
-export const REVIVED_WORDS: Readonly<Record<Revived, string>> = {
+const REVIVED_WORDS: Readonly<Record<Revived, string>> = {
   deleted: 'was deleted',
   'token-revoked': 'its token was revoked',
   deactivated: 'was deactivated',

@@ -77,7 +77,7 @@ function isLocalNat64(address: string): boolean {
 }
 
 /** Nothing was sent: the name stands for an address that may not receive, or the URL names one. */
-export class ReceiverRefused extends Error {
+class ReceiverRefused extends Error {
   override readonly name = 'ReceiverRefused';
 
   constructor(host: string, isPublicWanted: boolean) {

@@ -13,7 +13,7 @@ export type Attempt =
   | { readonly result: 'delivered' }
   | { readonly result: 'failed' | 'refused'; readonly why: string };
 
-export const SENDER_LIMITS = {
+const SENDER_LIMITS = {
   /** From the look-up to the end of the response. In ms. */
   attemptMs: 10_000,
   /** Of a response, which is not looked at. */

@@ -7,7 +7,7 @@ import type { EventSource, Hook, WebhookStore } from './port.ts';
 import type { Sender } from './sender.ts';
 
 /** In ms. */
-export const LEAD_TIMES = {
+const LEAD_TIMES = {
   /** Between two looks at what has come. */
   everyMs: 1_000,
   /** How long an instance delivers without having said so again. */
