@@ -14,6 +14,7 @@ import { QUESTIONS } from './operations/questions.ts';
 import type { Row } from './operations/row.ts';
 import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
 import { TRANSFER } from './operations/transfer.ts';
+import { USAGE_ROWS } from './operations/usage.ts';
 import { USERS } from './operations/users.ts';
 import { WEBHOOKS } from './operations/webhooks.ts';
 import { Records } from './records.ts';
@@ -37,6 +38,7 @@ export const OPERATIONS = {
   ...WEBHOOKS,
   ...APPROVALS,
   ...PREVIEW,
+  ...USAGE_ROWS,
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -7,6 +7,7 @@ import type { Revocation } from '../registry/receipts/receipt.ts';
 import type { Timing } from '../registry/timing.ts';
 import type { Tombstone } from '../registry/tombstone.ts';
 import type { WebhookDesk } from '../webhooks/desk.ts';
+import type { UsageReader } from '../stats/usage/port.ts';
 import type { AdminActor } from './actor.ts';
 import type { ApprovalRule } from './approvals/port.ts';
 
@@ -39,6 +40,8 @@ export interface AdminContext extends ChangeContext {
   readonly published?: PublishedReader;
   /** Absent: no configuration is known. */
   readonly webhooks?: WebhookDesk;
+  /** What gates have counted of who calls; null: there is nothing to read it from. */
+  readonly usage?: UsageReader | null;
 }
 
 /** What those work with that can be rehearsed. */

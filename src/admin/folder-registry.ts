@@ -13,6 +13,7 @@ export const EMBEDDED_FILES = {
   stats: 'stats.db',
   tries: 'tries.db',
   webhooks: 'webhooks.db',
+  usage: 'usage.db',
 } as const;
 
 /** An embedded registry, and what its folder remembers of it. */

@@ -3,6 +3,7 @@ import type { MatrixCell, MatrixRow } from './access-matrix.ts';
 import { AdminError } from './error.ts';
 import type { InstancesView } from './instances.ts';
 import { bindingWords } from './restriction.ts';
+import type { UsageFigures, UsagePoint, UsageTopItem } from './usage.ts';
 import type { AccountView, ListedRole, ListedTeam, TeamMember } from './views.ts';
 import type { WhoCan } from './who-can.ts';
 
@@ -31,6 +32,16 @@ function linesOf<Item, Line>(
   const { header, line } = listOf(columns);
   return { header, line: (item) => spread(item).map(line).join('') };
 }
+
+const FIGURES = [
+  ['calls', ({ calls }) => calls],
+  ['missed', ({ missed }) => missed],
+  ['refused', ({ refused }) => refused],
+  ['requestBytes', ({ requestBytes }) => requestBytes],
+  ['responseBytes', ({ responseBytes }) => responseBytes],
+  ['p50Ms', ({ p50Ms }) => p50Ms],
+  ['p99Ms', ({ p99Ms }) => p99Ms],
+] as const satisfies Columns<UsageFigures & Pick<UsagePoint, 'missed'>>;
 
 /** New columns come at the end: readers may go by position. */
 export const CSV_LISTS = {
@@ -102,6 +113,12 @@ export const CSV_LISTS = {
       ['standing', ({ standing }) => standing],
     ],
   ),
+  usageTop: listOf<UsageTopItem>([
+    ['name', ({ name }) => name],
+    ['id', ({ id }) => id],
+    ...FIGURES,
+  ]),
+  usage: listOf<UsagePoint>([['from', ({ from }) => from], ...FIGURES]),
   instances: listOf<InstancesView['items'][number]>([
     ['instance', ({ instance }) => instance],
     ['version', ({ version }) => version],

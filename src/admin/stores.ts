@@ -9,6 +9,8 @@ import type { RegistryStore } from '../registry/port.ts';
 import { readRevoked } from '../registry/revoked/file.ts';
 import { Revoked } from '../registry/revoked/revoked.ts';
 import { ServedRegistry } from '../registry/served.ts';
+import { EmbeddedUsage } from '../stats/usage/embedded.ts';
+import type { UsageReader } from '../stats/usage/port.ts';
 import type { RedisConnection, RedisSettings } from '../store/redis.ts';
 import { loadClientMaterial } from '../tls/client-material.ts';
 import type { AdminContext } from './context.ts';
@@ -19,6 +21,8 @@ export interface OpenStores {
   readonly store: RegistryStore;
   readonly served: ServedRegistry;
   readonly audit: AuditReader;
+  /** Who called. */
+  readonly usage: UsageReader;
   /** What the data folder's gate has seen of an account. */
   readonly known?: NonNullable<AdminContext['known']>;
   /** What running gates have published; absent: they publish to nobody but themselves. */
@@ -98,11 +102,14 @@ async function openEmbedded(
   const audit = lazily(() =>
     openEmbeddedAudit({ ...auditLimits(config), path: join(dataDir, EMBEDDED_FILES.audit) }),
   );
+  const usage = usageIn(join(dataDir, EMBEDDED_FILES.usage));
   return {
     store,
     served,
     audit,
+    usage,
     close: async () => {
+      await usage.close();
       await audit.close();
       await store.close();
     },
@@ -163,6 +170,20 @@ function scanOf(reader: () => Promise<AuditReader>): AuditReader['record'] {
   };
 }
 
+/** Opened when it is first asked for, and never made: that is for the gate. */
+function usageIn(path: string): UsageReader & { close(): Promise<void> } {
+  let opened: EmbeddedUsage | null = null;
+  const file = () => {
+    if (opened === null && existsSync(path)) opened = new EmbeddedUsage(path);
+    return opened;
+  };
+  return {
+    minutes: async (...asked) => (await file()?.minutes(...asked)) ?? [],
+    hours: async (...asked) => (await file()?.hours(...asked)) ?? [],
+    close: async () => opened?.close(),
+  };
+}
+
 /**
  * What the data folder has served, for who is not its gate: heeded where there is a marker, and
  * never written, because a command may be run where no gate keeps anything.
@@ -183,6 +204,7 @@ async function openRedis(
   const { createRedisAuditReader } = await import('../audit/log/redis/reader.ts');
   const { unavailable } = await import('../audit/log/redis/log.ts');
   const { reindexActivity } = await import('../audit/log/redis/reindex.ts');
+  const { RedisUsage } = await import('../stats/usage/redis.ts');
   const connection = connectRedis(redisSettings(redis, 'sallyport-cli', clock));
   try {
     await connection.ready(REDIS_READY_MS);
@@ -219,6 +241,7 @@ async function openRedis(
     store,
     served,
     published: new RedisPublished(connection, redis.keyPrefix),
+    usage: new RedisUsage(connection, redis.keyPrefix),
     audit: {
       activity: async (query) => (await reader()).activity(query),
       tail: async (query) => (await reader()).tail(query),

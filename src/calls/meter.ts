@@ -21,6 +21,9 @@ export interface CallMeasure {
   readonly responseBytes: number;
   /** Name of the caller, once its token is proven. */
   readonly account: string | null;
+  readonly accountId: string | null;
+  /** What the call was about, where one application is. */
+  readonly application: string | null;
 }
 
 export interface CallMeter {

@@ -155,6 +155,8 @@ export class CallRecord
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
       account: verdict.account?.account.name ?? null,
+      accountId: verdict.account?.account.id ?? null,
+      application: verdict.application,
     };
     meter.callEnded(measure);
     if (accessLog !== null) accessLog.write(this, measure);

@@ -1,4 +1,5 @@
 import type { InstanceMinute } from '../stats/port.ts';
+import { quantileOf } from '../stats/quantile.ts';
 import { DURATION_BOUNDS, OVERHEAD_BOUNDS } from '../telemetry/request-meter.ts';
 
 /** Counts of a stretch of time, cut into bins of equal length. */
@@ -89,23 +90,11 @@ export function trafficOf(
   };
 }
 
-/** Within its bucket a value is taken to be where an even spread would put it. */
 function quantileMs(
   counts: readonly number[],
   bounds: readonly number[],
   part: number,
 ): number | null {
-  const all = counts.reduce((sum, count) => sum + count, 0);
-  if (all === 0) return null;
-  let left = part * all;
-  for (const [index, count] of counts.entries()) {
-    if (left > count || count === 0) {
-      left -= count;
-      continue;
-    }
-    const lower = index === 0 ? 0 : (bounds[index - 1] ?? 0);
-    const upper = bounds[index] ?? lower;
-    return (lower + (upper - lower) * (left / count)) * 1000;
-  }
-  return (bounds.at(-1) ?? 0) * 1000;
+  const seconds = quantileOf(counts, bounds, part);
+  return seconds === null ? null : seconds * 1000;
 }

@@ -5,6 +5,7 @@ import { type OwnerSocket, openOwnerSocket } from '../admin/owner-socket.ts';
 import type { IdentityProvider } from '../console/identity/provider.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { Replica } from '../registry/replica/replica.ts';
+import type { UsageReader } from '../stats/usage/port.ts';
 import type { AccessLog } from '../telemetry/access/log.ts';
 import type { GatewayAdmin } from './admin.ts';
 import type { PendingSecret } from './checks.ts';
@@ -27,6 +28,8 @@ export interface AdministrationParts {
   /** Gets the secret at the identity provider, where there is one. */
   readonly pending: PendingSecret[];
   readonly accessLog: AccessLog | null;
+  /** Who calls. */
+  readonly usage: UsageReader;
 }
 
 /**
@@ -47,6 +50,7 @@ export async function openAdministration(
   const control = createControl({
     webhooks: webhooks.desk,
     ...adminContext(gate, registry.replica, managed.store),
+    usage: parts.usage,
     served: stores.served,
     audit: managed.audit,
     routes: () => gate.state.config.routes,

@@ -1,5 +1,6 @@
 import type { CallMeasure, CallMeter } from '../calls/meter.ts';
 import type { Route } from '../decision/route.ts';
+import type { UsageMeter } from '../stats/usage/meter.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 interface RouteNumbers {
@@ -11,7 +12,7 @@ interface RouteNumbers {
  * From what a call knows to the small numbers that metrics count by. Routes are told apart as
  * objects: a reload brings new ones.
  */
-export function createCallMeter(metrics: Metrics): CallMeter {
+export function createCallMeter(metrics: Metrics, usage: UsageMeter): CallMeter {
   const numbers = new WeakMap<Route, RouteNumbers>();
   const numbersOf = (route: Route): RouteNumbers => {
     let known = numbers.get(route);
@@ -42,6 +43,7 @@ export function createCallMeter(metrics: Metrics): CallMeter {
         measure.overheadMs,
       );
       metrics.requests.bytes(measure.requestBytes, measure.responseBytes);
+      usage.count(measure);
       if (measure.account !== null) metrics.accounts.count(measure.account);
       if (known !== null && measure.upstreamMs !== null)
         metrics.upstreams.observe(known.upstream, measure.upstreamMs);

@@ -3,6 +3,7 @@ import { ClientAddresses } from '../audit/event/client-address.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { createRequestIds } from '../http/request-id.ts';
+import { UsageMeter } from '../stats/usage/meter.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 
@@ -23,6 +24,8 @@ export interface GateContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Counts calls by who makes them and what they are about. */
+  readonly usage: UsageMeter;
   readonly nextRequestId: () => string;
   /** In which form the record holds addresses of clients. */
   readonly addresses: ClientAddresses;
@@ -54,6 +57,7 @@ export function createContext(
     clock,
     log: log.with({ instance }),
     metrics: createMetrics(),
+    usage: new UsageMeter(),
     nextRequestId: createRequestIds(),
     addresses: new ClientAddresses(config.audit.clientAddress),
     state: { config, draining: false, reloadFault: null },

@@ -10,7 +10,7 @@ import { createDataPlane, type DataPlane } from './data-plane.ts';
 import { metricSources, openOps, soonestExpiry } from './ops.ts';
 import { publishRoutes } from './published.ts';
 import { Rights } from './rights.ts';
-import { keepStats } from './stats.ts';
+import { keepStats, keepUsage } from './stats.ts';
 import { watchProcess } from './watch.ts';
 
 export interface Address {
@@ -50,6 +50,7 @@ export async function openGate(
   const core = await openCore(gate);
   const plane = createDataPlane(gate, core, ticketKeys);
   keepStats(gate, core.stores.stats);
+  const usage = keepUsage(gate, core.stores.usage);
   const rights = createRights(gate, core);
   const pending: PendingSecret[] = [
     () => core.stores.secrets?.problem ?? null,
@@ -67,6 +68,7 @@ export async function openGate(
   const administration = await openAdministration(gate, core, {
     pending,
     accessLog: plane.accessLog,
+    usage,
   });
   const held = [plane.proxy, plane.decisions, administration?.listener].map(
     (listener) => listener?.certificates,

@@ -37,7 +37,7 @@ export interface CallParts {
 
 /** What each call works with, made anew for each configuration. */
 export function servicesOf(
-  { addresses, clock, instance, log, metrics, nextRequestId, state }: GateContext,
+  { addresses, clock, instance, log, metrics, nextRequestId, state, usage }: GateContext,
   {
     decider,
     records,
@@ -53,7 +53,7 @@ export function servicesOf(
   const heldBodies = new BodyBudget(HELD_BODIES_BYTES, () => state.config.limits.accountShare);
   const tunnels = new TunnelPlaces(() => state.config.limits.tunnelsPerAccount);
   metrics.connect({ tunnelsOpen: () => tunnels.open });
-  const meter = createCallMeter(metrics);
+  const meter = createCallMeter(metrics, usage);
   const events = new CallEvents(instance);
   const named = new Set(state.config.audit.headers);
   const recordedHeaders = named.size === 0 ? null : named;

@@ -202,3 +202,19 @@ export function triesKey(prefix: string, name: string): string {
 export function statsKey(prefix: string, hour: number): string {
   return `${prefix}:stats:${hour}`;
 }
+
+/**
+ * Hash of one hour, with a time to live: `MINUTE INSTANCE` -> who called that instance in that
+ * minute (`encodeTable`). `of`: what calls are told apart by.
+ */
+export function usageKey(prefix: string, of: string, hour: number): string {
+  return `${prefix}:stats:${of}:${hour}`;
+}
+
+/**
+ * Hash of one day, with a time to live: `HOUR` -> who called in that hour, all instances together,
+ * and `HOUR from` -> from how many fields of the hour's minutes it was made.
+ */
+export function usageHoursKey(prefix: string, of: string, day: number): string {
+  return `${prefix}:stats:${of}:hours:${day}`;
+}

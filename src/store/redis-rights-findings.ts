@@ -100,7 +100,7 @@ const NEEDED: readonly Row[] = [
     'registry',
     'note',
     'keep its figures for the console',
-    `The console shows figures without those of this instance. ${RENEW}`,
+    `Console and \`sallyport top\` show figures without those of this instance, or forget after a day who called. ${RENEW}`,
   ],
   [
     'publishesRoutes',

@@ -6,6 +6,8 @@ import {
   limitKeys,
   registryKeys,
   statsKey,
+  usageHoursKey,
+  usageKey,
 } from './keys.ts';
 import type { RedisConnection, RedisWord } from './redis.ts';
 
@@ -147,10 +149,14 @@ const NEEDED = {
     ['PEXPIRE', registry.routeTable('check'), WRONG],
     ['DEL', registry.routesOf('check')],
   ],
-  /** May keep what it has counted, for the figures of the console. */
+  /** May keep what it has counted, and make hours of it with what the others have. */
   keepsFigures: ({ prefix }) => [
     ['HSET', statsKey(prefix, 0), '-', '-', WRONG],
     ['PEXPIRE', statsKey(prefix, 0), WRONG],
+    ['HGETALL', usageKey(prefix, 'route', 0)],
+    ['HLEN', usageKey(prefix, 'route', 0)],
+    ['HGET', usageHoursKey(prefix, 'route', 0), '-'],
+    ['HMGET', usageHoursKey(prefix, 'route', 0), '-'],
   ],
 } satisfies Readonly<Record<string, (names: Names) => readonly Ask[]>>;
 

@@ -21,6 +21,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Declaration: 'Roles and teams as a file declares them.',
   Approvals: 'Changes to protected roles, which wait for a second administrator.',
   Activity: 'The record of calls and changes, and the proof that it is whole.',
+  Usage: 'Who calls: accounts, applications and routes, as the gates have counted.',
   Instances: 'The running gates.',
   Explain: 'Why a call would be let in or refused.',
   Tokens: 'For whoever holds a token: to exchange it, or to hand it in.',

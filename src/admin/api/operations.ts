@@ -5,6 +5,7 @@ import { DECLARATION, ROLES, TEAMS } from '../operations/policy.ts';
 import { PREVIEW } from '../operations/preview.ts';
 import { QUESTIONS } from '../operations/questions.ts';
 import { SERVICE_ACCOUNTS } from '../operations/tokens.ts';
+import { USAGE_ROWS } from '../operations/usage.ts';
 import { USERS } from '../operations/users.ts';
 import type { Operation } from './operation.ts';
 import { foundToken } from './operations/found-token.ts';
@@ -24,6 +25,7 @@ const TAGS = [
   'Declaration',
   'Approvals',
   'Activity',
+  'Usage',
   'Instances',
   'Explain',
   'Tokens',
@@ -35,6 +37,7 @@ const ofPolicy = [ROLES, TEAMS, DECLARATION, APPROVALS, PREVIEW].flatMap(namesOf
 /** All that the API can, in the order of its documentation. */
 export const OPERATIONS: readonly Operation[] = [
   ...routesOf([...ofAccounts, ...ofPolicy, 'renewToken']),
+  ...routesOf(namesOf(USAGE_ROWS)),
   ...RECORDS,
   ...routesOf(namesOf(QUESTIONS)),
   ...VERIFICATION,

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { isOwn, isPermission, PERMISSION_LENGTH_MAX } from '../../account/permission.ts';
 import { isZonelessAddress } from '../../http/ip-address.ts';
+import { SUBJECTS } from '../../stats/usage/table.ts';
 import { isNetworkOrAddress } from '../event-address.ts';
+import { USAGE_ORDERS } from '../usage-orders.ts';
 import { PAGE } from './inputs.ts';
 import * as words from './words.ts';
 
@@ -124,4 +126,32 @@ export const MATRIX = {
     .optional()
     .describe('`next` or `previous` of another page of the same accounts.'),
   instance: instance.describe('By whose published routes applications are found besides.'),
+} as const;
+
+const RANGE = {
+  since: words.pastOrFuture
+    .optional()
+    .describe(
+      'ISO 8601 with zone; default: an hour before `until`. What is kept goes back 90 days.',
+    ),
+  until: words.pastOrFuture.optional().describe('ISO 8601 with zone; default: now.'),
+  step: z
+    .enum(['minute', 'hour'])
+    .optional()
+    .describe('Default: minutes, where the range is six hours at most and of the last 24.'),
+} as const;
+
+const of = z.enum(SUBJECTS).describe('What calls are told apart by.');
+
+export const USAGE = {
+  of,
+  name: words.text(128).describe('Of an account: its name or its id.'),
+  ...RANGE,
+} as const;
+
+export const USAGE_TOP = {
+  of,
+  by: z.enum(USAGE_ORDERS).optional().describe('Default `calls`.'),
+  limit: words.whole(1, 256).optional().describe('At most so many (1 to 256, default 20).'),
+  ...RANGE,
 } as const;

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { SUBJECTS } from '../../stats/usage/table.ts';
+import { USAGE_ORDERS } from '../usage-orders.ts';
 import { binding, component } from './words.ts';
 
 /** What comes out: the record, instances, decisions and problems. */
@@ -147,6 +149,51 @@ export const whoCanPage = component(
     routes: routesFrom,
   }),
   'A page may be empty and have a next one.',
+);
+
+const figures = {
+  calls: z.number(),
+  refused: z.number().describe('Also what ended badly after it was let in.'),
+  requestBytes: z.number().describe('Content of requests.'),
+  responseBytes: z.number().describe('Content of responses.'),
+  p50Ms: z.number().nullable().describe('What half of the calls took at most; null: no calls.'),
+  p99Ms: z.number().nullable().describe('What 99 of 100 calls took at most.'),
+};
+const missed = z.number().describe('It may have had so many calls more.');
+const range = {
+  since: z.string(),
+  until: z.string(),
+  step: z.enum(['minute', 'hour']),
+};
+
+export const usageTop = component(
+  'UsageTop',
+  z.object({
+    ...range,
+    of: z.enum(SUBJECTS),
+    by: z.enum(USAGE_ORDERS),
+    items: z.array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        missed,
+        ...figures,
+        trend: z.array(z.number()).describe('Its calls in up to 60 equal parts of the range.'),
+      }),
+    ),
+    total: z.object(figures).describe('Of all, those without a name included.'),
+  }),
+);
+
+export const usageSeries = component(
+  'UsageSeries',
+  z.object({
+    ...range,
+    of: z.enum(SUBJECTS),
+    name: z.string(),
+    items: z.array(z.object({ from: z.string(), ...figures, missed })),
+    total: z.object(figures),
+  }),
 );
 
 export const received = component('Received', z.object({ received: z.literal(true) }));

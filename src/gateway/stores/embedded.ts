@@ -9,6 +9,7 @@ import { EmbeddedTries } from '../../limits/embedded-tries.ts';
 import { EmbeddedPublished } from '../../published/embedded.ts';
 import { EmbeddedStats } from '../../stats/embedded.ts';
 import { EmbeddedWebhooks } from '../../webhooks/embedded.ts';
+import { EmbeddedUsage } from '../../stats/usage/embedded.ts';
 import { type GateContext, own } from '../context.ts';
 import type { GatewayStores } from './port.ts';
 
@@ -28,6 +29,7 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
   const tries = own(gate, new EmbeddedTries(path('tries'), clock));
   const webhooks = own(gate, new EmbeddedWebhooks(path('webhooks')));
   const stats = own(gate, new EmbeddedStats(path('stats')));
+  const usage = own(gate, new EmbeddedUsage(path('usage')));
   return {
     source: store,
     served,
@@ -42,6 +44,7 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
     },
     stats,
     published: new EmbeddedPublished(clock),
+    usage,
     secrets: null,
     auditSecrets: null,
   };

@@ -7,6 +7,7 @@ import type { RegistrySource, RegistryStore } from '../../registry/port.ts';
 import type { ServedRegistry } from '../../registry/served.ts';
 import type { StatsStore } from '../../stats/port.ts';
 import type { WebhookStore } from '../../webhooks/port.ts';
+import type { UsageStore } from '../../stats/usage/port.ts';
 import type { AssertionStore } from '../assertions.ts';
 import type { StoreSecrets } from './secrets.ts';
 
@@ -44,6 +45,8 @@ export interface GatewayStores {
   readonly stats: StatsStore;
   /** Where gates tell which routes they have in force. */
   readonly published: PublishedStore;
+  /** Who called, minute by minute and hour by hour. */
+  readonly usage: UsageStore;
   /** Null with the embedded store, which asks for none. */
   readonly secrets: StoreSecrets | null;
   /** Of a Redis that holds the audit alone; null where there is none. */

@@ -15,6 +15,7 @@ import { RedisRegistryStore } from '../../registry/redis/registry.ts';
 import { RedisRegistrySource } from '../../registry/redis/source.ts';
 import { ServedRegistry } from '../../registry/served.ts';
 import { RedisStats } from '../../stats/redis.ts';
+import { RedisUsage } from '../../stats/usage/redis.ts';
 import { connectRedis } from '../../store/redis.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { redisWebhooks } from '../../webhooks/redis.ts';
@@ -79,6 +80,7 @@ export function openRedisStores(gate: GateContext, store: RedisStoreConfig): Gat
     },
     stats: new RedisStats(registry, keyPrefix),
     published: new RedisPublished(registry, keyPrefix),
+    usage: new RedisUsage(registry, keyPrefix),
     secrets,
     auditSecrets: forAudit.secrets,
   };

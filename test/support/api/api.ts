@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TestGateway } from '../gateway.ts';
+import type { GatewayOptions, TestGateway } from '../gateway.ts';
 import { owner, startGateway } from '../gateway.ts';
 
 export interface ApiAnswer {
@@ -30,7 +30,8 @@ export interface ApiBench {
   stop(): Promise<void>;
 }
 
-export interface ApiBenchOptions {
+export interface ApiBenchOptions
+  extends Partial<Pick<GatewayOptions, 'upstreams' | 'routes' | 'plaintext'>> {
   readonly store?: Readonly<Record<string, unknown>>;
   readonly administratorStore?: Readonly<Record<string, unknown>>;
   readonly foundTokens?: boolean;

@@ -1,0 +1,231 @@
+import { quantileOf } from '../stats/quantile.ts';
+import { UsageMerger } from '../stats/usage/merge.ts';
+import type { UsageReader } from '../stats/usage/port.ts';
+import { STEP_MS, type Step, tablesOf } from '../stats/usage/read.ts';
+import {
+  NO_COUNTS,
+  type Subject,
+  totalOf,
+  type UsageCounts,
+  type UsageRow,
+  UsageSum,
+} from '../stats/usage/table.ts';
+import { StoreUnavailable } from '../store/fault.ts';
+import { DURATION_BOUNDS } from '../telemetry/request-meter.ts';
+import type { AdminActor } from './actor.ts';
+import { reading } from './change.ts';
+import type { AdminContext } from './context.ts';
+import { AdminError } from './error.ts';
+import type { UsageOrder } from './usage-orders.ts';
+import { type AskedRange, momentsOf, spanOf } from './usage-span.ts';
+
+/** Figures of some calls, as they are told. */
+export interface UsageFigures {
+  readonly calls: number;
+  readonly refused: number;
+  /** Content, in bytes. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** What half of the calls, and 99 of 100, took at most, in milliseconds; null without calls. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+export interface UsageTopItem extends UsageFigures {
+  /** Of an account; applications and routes have their name. */
+  readonly id: string;
+  readonly name: string;
+  /** It may have had so many calls more. */
+  readonly missed: number;
+  /** Its calls over time: at most 60 parts of the range, of equal length. */
+  readonly trend: readonly number[];
+}
+
+export interface UsageRange {
+  readonly since: string;
+  readonly until: string;
+  readonly step: Step;
+}
+
+export interface UsageTop extends UsageRange {
+  readonly of: Subject;
+  readonly by: UsageOrder;
+  readonly items: readonly UsageTopItem[];
+  /** Of all, those without a name included. */
+  readonly total: UsageFigures;
+}
+
+export interface UsagePoint extends UsageFigures {
+  /** Beginning of the minute or the hour. */
+  readonly from: string;
+  readonly missed: number;
+}
+
+export interface UsageSeries extends UsageRange {
+  readonly of: Subject;
+  readonly name: string;
+  /** One for each step, also where there were no calls. */
+  readonly items: readonly UsagePoint[];
+  readonly total: UsageFigures;
+}
+
+export interface UsageTopQuery extends AskedRange {
+  readonly of: Subject;
+  readonly by?: UsageOrder | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface UsageQuery extends AskedRange {
+  readonly of: Subject;
+  /** Of an account: its name or its id. */
+  readonly name: string;
+}
+
+/**
+ * Named ones that are kept apart while a range is read; of more than twice as many some are not.
+ */
+const HELD = 4_096;
+const TREND_PARTS = 60;
+const LIMIT = 20;
+
+/** Who called most, or was refused most, or took longest. */
+export function topUsage(
+  context: AdminContext,
+  _actor: AdminActor,
+  { of, by = 'calls', limit = LIMIT, ...range }: UsageTopQuery,
+): Promise<UsageTop> {
+  const nowMs = context.clock.wallMs();
+  const span = spanOf(range, nowMs);
+  const trends = new Trends(span.first, span.last);
+  const all = new UsageMerger(HELD);
+  return readingUsage(context, async (reader) => {
+    for await (const [at, table] of tablesOf(reader, { of, ...span })) {
+      all.add(table);
+      trends.add(at, table.rows);
+    }
+    const table = all.table();
+    const items = table.rows
+      .map((row) => ({ row, weight: WEIGHTS[by](row) }))
+      .filter(({ weight }) => weight > 0)
+      .sort((one, other) => other.weight - one.weight || byName(one.row, other.row))
+      .slice(0, limit)
+      .map(({ row }) => ({
+        ...{ id: row.id, name: row.name, missed: row.missed },
+        ...figuresOf(row),
+        trend: trends.of(row.id),
+      }));
+    return { of, by, ...momentsOf(span, nowMs), items, total: figuresOf(totalOf(table)) };
+  });
+}
+
+/** What one of them did, step by step. */
+export function usageOf(
+  context: AdminContext,
+  _actor: AdminActor,
+  { of, name, ...range }: UsageQuery,
+): Promise<UsageSeries> {
+  const nowMs = context.clock.wallMs();
+  const span = spanOf(range, nowMs);
+  return readingUsage(context, async (reader) => {
+    const is = await matcherOf(context, of, name);
+    const found = new Map<number, Pick<UsagePoint, 'missed'> & UsageCounts>();
+    const sum = new UsageSum();
+    for await (const [at, table] of tablesOf(reader, { of, ...span })) {
+      const row = table.rows.find(is);
+      if (row !== undefined) sum.add(row);
+      found.set(at, row ?? { ...NO_COUNTS, missed: table.least });
+    }
+    const stepMs = STEP_MS[span.step];
+    const items = Array.from({ length: span.last - span.first + 1 }, (_, index) => {
+      const { missed, ...counts } = found.get(span.first + index) ?? { ...NO_COUNTS, missed: 0 };
+      const from = new Date((span.first + index) * stepMs).toISOString();
+      return { from, ...figuresOf(counts), missed };
+    });
+    return { of, name, ...momentsOf(span, nowMs), items, total: figuresOf(sum) };
+  });
+}
+
+const WEIGHTS: Readonly<Record<UsageOrder, (row: UsageRow) => number>> = {
+  calls: ({ calls }) => calls,
+  refused: ({ refused }) => refused,
+  bytes: ({ requestBytes, responseBytes }) => requestBytes + responseBytes,
+  p99: ({ durations }) => quantileOf(durations, DURATION_BOUNDS, 0.99) ?? 0,
+};
+
+function byName({ name: one }: UsageRow, { name: other }: UsageRow): number {
+  return one < other ? -1 : 1;
+}
+
+/** One that was deleted is found by what it was called then. */
+async function matcherOf(
+  { store }: AdminContext,
+  of: Subject,
+  name: string,
+): Promise<(row: UsageRow) => boolean> {
+  if (of !== 'account') return (row) => row.id === name;
+  const account = await reading(() => store.accountByName(name));
+  if (account !== null) return (row) => row.id === account.id;
+  return (row) => row.id === name || row.name === name;
+}
+
+function figuresOf(counts: UsageCounts): UsageFigures {
+  const { calls, refused, requestBytes, responseBytes, durations } = counts;
+  return {
+    ...{ calls, refused, requestBytes, responseBytes },
+    p50Ms: withinMs(durations, 0.5),
+    p99Ms: withinMs(durations, 0.99),
+  };
+}
+
+function withinMs(durations: readonly number[], part: number): number | null {
+  const seconds = quantileOf(durations, DURATION_BOUNDS, part);
+  return seconds === null ? null : Math.round(seconds * 100_000) / 100;
+}
+
+/** Calls over time, of so many as are held at most. */
+class Trends {
+  readonly #first: number;
+  readonly #each: number;
+  readonly #parts: number;
+  readonly #counts = new Map<string, number[]>();
+
+  constructor(first: number, last: number) {
+    const steps = last - first + 1;
+    this.#first = first;
+    this.#each = Math.ceil(steps / TREND_PARTS);
+    this.#parts = Math.ceil(steps / this.#each);
+  }
+
+  add(at: number, rows: readonly UsageRow[]): void {
+    const part = Math.floor((at - this.#first) / this.#each);
+    for (const { id, calls } of rows) {
+      let counts = this.#counts.get(id);
+      if (counts === undefined) {
+        if (this.#counts.size >= 2 * HELD) continue;
+        counts = Array.from({ length: this.#parts }, () => 0);
+        this.#counts.set(id, counts);
+      }
+      counts[part] = (counts[part] ?? 0) + calls;
+    }
+  }
+
+  of(id: string): readonly number[] {
+    return this.#counts.get(id) ?? [];
+  }
+}
+
+async function readingUsage<T>(
+  { usage = null }: AdminContext,
+  read: (reader: UsageReader) => Promise<T>,
+): Promise<T> {
+  if (usage === null)
+    throw new AdminError('unavailable', 'it is not known here who calls: ask a running gate');
+  try {
+    return await read(usage);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailable)) throw error;
+    throw new AdminError('unavailable', `who calls cannot be read: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

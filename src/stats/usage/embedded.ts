@@ -1,0 +1,107 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { guarded, type Migration, openDatabase, transact } from '../../store/sqlite.ts';
+import {
+  type HourState,
+  KEPT_HOURS,
+  KEPT_MINUTES,
+  type UsageStore,
+  type UsageText,
+  type UsageTexts,
+} from './port.ts';
+import { SUBJECTS, type Subject } from './table.ts';
+
+const HOUR_MINUTES = 60;
+
+const MIGRATIONS: readonly Migration[] = [
+  'CREATE TABLE minute (subject TEXT NOT NULL, minute INTEGER NOT NULL, instance TEXT NOT NULL, usage TEXT NOT NULL, PRIMARY KEY (subject, minute, instance)) STRICT, WITHOUT ROWID;' +
+    'CREATE TABLE hour (subject TEXT NOT NULL, hour INTEGER NOT NULL, made_from INTEGER NOT NULL, usage TEXT NOT NULL, PRIMARY KEY (subject, hour)) STRICT, WITHOUT ROWID;',
+];
+
+/** In a file of its own, which can be thrown away, and for which no call waits. */
+export class EmbeddedUsage implements UsageStore {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+
+  /** Throws `StoreInUse`, or `StoreUnavailable`. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#database = openDatabase(path, MIGRATIONS);
+    // A power cut may cost the last minutes; the calls beside which this is written must not wait
+    // for it.
+    this.#database.exec('PRAGMA synchronous=OFF');
+  }
+
+  async writeMinute(minute: number, instance: string, texts: UsageTexts): Promise<void> {
+    transact(this.#database, this.#path, () => {
+      const database = this.#database;
+      const old = database.prepare('DELETE FROM minute WHERE subject = ? AND minute < ?');
+      const add = database.prepare(
+        'INSERT OR REPLACE INTO minute (subject, minute, instance, usage) VALUES (?, ?, ?, ?)',
+      );
+      for (const subject of SUBJECTS) {
+        old.run(subject, minute - KEPT_MINUTES - HOUR_MINUTES);
+        add.run(subject, minute, instance, texts[subject]);
+      }
+    });
+  }
+
+  async writeHour(hour: number, texts: UsageTexts, madeFrom: number): Promise<void> {
+    transact(this.#database, this.#path, () => {
+      const database = this.#database;
+      const old = database.prepare('DELETE FROM hour WHERE subject = ? AND hour < ?');
+      const add = database.prepare(
+        'INSERT OR REPLACE INTO hour (subject, hour, made_from, usage) VALUES (?, ?, ?, ?)',
+      );
+      for (const subject of SUBJECTS) {
+        old.run(subject, hour - KEPT_HOURS);
+        add.run(subject, hour, madeFrom, texts[subject]);
+      }
+    });
+  }
+
+  async minutes(of: Subject, hour: number): Promise<readonly UsageText[]> {
+    const first = hour * HOUR_MINUTES;
+    return this.#texts(
+      'SELECT minute AS at, usage FROM minute WHERE subject = ? AND minute BETWEEN ? AND ?',
+      [of, first, first + HOUR_MINUTES - 1],
+    );
+  }
+
+  async hours(of: Subject, first: number, last: number): Promise<readonly UsageText[]> {
+    return this.#texts(
+      'SELECT hour AS at, usage FROM hour WHERE subject = ? AND hour BETWEEN ? AND ?',
+      [of, first, last],
+    );
+  }
+
+  async hourStates(first: number, last: number): Promise<readonly HourState[]> {
+    const states: HourState[] = [];
+    guarded(this.#path, () => {
+      const minutes = this.#database.prepare(
+        "SELECT count(*) AS n FROM minute WHERE subject = 'route' AND minute BETWEEN ? AND ?",
+      );
+      const made = this.#database.prepare(
+        "SELECT made_from FROM hour WHERE subject = 'route' AND hour = ?",
+      );
+      for (let hour = first; hour <= last; hour += 1) {
+        const from = hour * HOUR_MINUTES;
+        const row = made.get(hour);
+        states.push({
+          hour,
+          minutes: Number(minutes.get(from, from + HOUR_MINUTES - 1)?.n ?? 0),
+          madeFrom: row === undefined ? null : Number(row.made_from),
+        });
+      }
+    });
+    return states;
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+
+  #texts(query: string, words: readonly (string | number)[]): readonly UsageText[] {
+    const rows = guarded(this.#path, () => this.#database.prepare(query).all(...words));
+    return rows.map(({ at, usage }) => ({ at: Number(at), text: String(usage) }));
+  }
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '../../clock.ts';
+import { Periodic } from '../../periodic.ts';
+import { turn } from '../../turns.ts';
+import { UsageMerger } from './merge.ts';
+import type { HourState, UsageHours, UsageTexts } from './port.ts';
+import { KEPT, SUBJECTS, type Subject } from './table.ts';
+import { decodeTable, encodeTable } from './text.ts';
+
+const HOUR_MS = 3_600_000;
+/** An hour's last minutes are written by then, where the store was there. */
+const SETTLED_MS = 120_000;
+/** Hours whose minutes are still there. */
+const LOOKED_AT = 24;
+
+export interface UsageHourMakerOptions {
+  readonly store: UsageHours;
+  readonly clock: Clock;
+  readonly everyMs: number;
+  /** Told once per outage. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+/**
+ * Makes hours from the minutes of all instances. Every instance looks, and does what it finds not
+ * done; two that do it at once write the same. An hour that was made from fewer minutes than there
+ * are by now is made again: minutes come late where a store was away.
+ */
+export class UsageHourMaker {
+  readonly #options: UsageHourMakerOptions;
+  readonly #looking: Periodic;
+  #failing = false;
+  #closing = false;
+
+  constructor(options: UsageHourMakerOptions) {
+    this.#options = options;
+    this.#looking = new Periodic(() => this.#look(), options.everyMs);
+  }
+
+  /** Never rejects. */
+  look(): Promise<void> {
+    return this.#looking.now();
+  }
+
+  /** What was not done yet others do, or the next run. */
+  close(): Promise<void> {
+    this.#closing = true;
+    return this.#looking.close();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#closing) return;
+    const { store, clock, onFault } = this.#options;
+    const last = Math.floor((clock.wallMs() - SETTLED_MS) / HOUR_MS) - 1;
+    try {
+      for (const state of await store.hourStates(last - LOOKED_AT + 1, last))
+        if (!this.#closing && isUndone(state)) await this.#make(state);
+      this.#failing = false;
+    } catch (fault) {
+      if (!this.#failing) onFault(fault);
+      this.#failing = true;
+    }
+  }
+
+  async #make({ hour, minutes }: HourState): Promise<void> {
+    const { store } = this.#options;
+    const texts: Partial<Record<Subject, string>> = {};
+    for (const subject of SUBJECTS) {
+      const merger = new UsageMerger(KEPT[subject]);
+      for (const { text } of await store.minutes(subject, hour)) {
+        const table = decodeTable(text);
+        if (table !== null) merger.add(table);
+        await turn();
+      }
+      texts[subject] = await encodeTable(merger.table());
+    }
+    await store.writeHour(hour, texts as UsageTexts, minutes);
+  }
+}
+
+function isUndone({ minutes, madeFrom }: HourState): boolean {
+  // Where minutes are gone already, what was made from more of them stays.
+  return minutes > (madeFrom ?? 0);
+}

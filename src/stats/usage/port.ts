@@ -1,0 +1,48 @@
+import type { Subject } from './table.ts';
+
+/**
+ * Where it is kept who called: a table for each minute of each instance, and for each hour one of
+ * all instances, made from these. Tables are texts here (`encodeTable`). No promise hangs on them,
+ * as with the counts beside them: what could not be written is missing and nothing else.
+ */
+
+/** How long minutes are kept, and hours. */
+export const KEPT_MINUTES = 24 * 60;
+export const KEPT_HOURS = 90 * 24;
+
+export type UsageTexts = Readonly<Record<Subject, string>>;
+
+/** The text of one instance's minute, or of an hour; minutes and hours since the Unix epoch. */
+export interface UsageText {
+  readonly at: number;
+  readonly text: string;
+}
+
+/** How many minutes of instances there are of an hour, and from how many it was made. */
+export interface HourState {
+  readonly hour: number;
+  readonly minutes: number;
+  /** Null: it was not made. */
+  readonly madeFrom: number | null;
+}
+
+/** Everything throws `StoreUnavailable`. */
+export interface UsageReader {
+  /** What all instances have written for the minutes of one hour, in no order. */
+  minutes(of: Subject, hour: number): Promise<readonly UsageText[]>;
+  /** The hours from `first` to `last` that were made, both included, in no order. */
+  hours(of: Subject, first: number, last: number): Promise<readonly UsageText[]>;
+}
+
+/** What an hour is made with. */
+export interface UsageHours extends UsageReader {
+  hourStates(first: number, last: number): Promise<readonly HourState[]>;
+  /** Replaces what there is of that hour. @param madeFrom how many minutes of instances */
+  writeHour(hour: number, texts: UsageTexts, madeFrom: number): Promise<void>;
+}
+
+export interface UsageStore extends UsageHours {
+  /** Replaces what this instance has written for that minute: writing twice is harmless. */
+  writeMinute(minute: number, instance: string, texts: UsageTexts): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,96 @@
+import { turn } from '../../turns.ts';
+import { UsageMerger } from './merge.ts';
+import type { UsageReader } from './port.ts';
+import { KEPT, type Subject, type UsageTable } from './table.ts';
+import { decodeTable } from './text.ts';
+
+export type Step = 'minute' | 'hour';
+export const STEP_MS: Readonly<Record<Step, number>> = { minute: 60_000, hour: 3_600_000 };
+
+/** A stretch of time in steps: minutes or hours since the Unix epoch, both ends included. */
+export interface Span {
+  readonly of: Subject;
+  readonly step: Step;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Tables that are read in one turn of the loop: below a millisecond of work each. */
+const AT_ONCE = 4;
+const HOUR_MINUTES = 60;
+const DAY_HOURS = 24;
+
+/** The tables of each step, all instances together, oldest first. Throws `StoreUnavailable`. */
+export async function* tablesOf(
+  reader: UsageReader,
+  span: Span,
+): AsyncGenerator<readonly [at: number, table: UsageTable]> {
+  if (span.step === 'minute') yield* minutesOf(reader, span);
+  else yield* hoursOf(reader, span);
+}
+
+async function* minutesOf(reader: UsageReader, { of, first, last }: Span) {
+  const lastHour = Math.floor(last / HOUR_MINUTES);
+  // An hour at a time: what is held is bounded by that.
+  for (let hour = Math.floor(first / HOUR_MINUTES); hour <= lastHour; hour += 1) {
+    const byMinute = await minutesIn(reader, of, hour, first, last);
+    for (const [minute, merger] of [...byMinute].sort(([one], [other]) => one - other))
+      yield [minute, merger.table()] as const;
+  }
+}
+
+async function minutesIn(
+  reader: UsageReader,
+  of: Subject,
+  hour: number,
+  first: number,
+  last: number,
+): Promise<ReadonlyMap<number, UsageMerger>> {
+  const found = new Map<number, UsageMerger>();
+  let read = 0;
+  for (const { at, text } of await reader.minutes(of, hour)) {
+    if (!(at >= first && at <= last)) continue;
+    const table = decodeTable(text);
+    if (table === null) continue;
+    const merger = found.get(at) ?? new UsageMerger(KEPT[of]);
+    found.set(at, merger);
+    merger.add(table);
+    read += 1;
+    if (read % AT_ONCE === 0) await turn();
+  }
+  return found;
+}
+
+/** Hours that nobody has made yet, as the present one, are put together from their minutes. */
+async function* hoursOf(reader: UsageReader, { of, first, last }: Span) {
+  for (let from = first; from <= last; from += DAY_HOURS) {
+    const to = Math.min(last, from + DAY_HOURS - 1);
+    const made = new Map<number, string>();
+    for (const { at, text } of await reader.hours(of, from, to)) made.set(at, text);
+    for (let hour = from; hour <= to; hour += 1) {
+      const table = tableIn(made.get(hour)) ?? (await hourOfMinutes(reader, of, hour, last));
+      if (table.rows.length > 0 || table.other.calls > 0) yield [hour, table] as const;
+      if (hour % AT_ONCE === 0) await turn();
+    }
+  }
+}
+
+function tableIn(text: string | undefined): UsageTable | null {
+  return text === undefined ? null : decodeTable(text);
+}
+
+const NOTHING: UsageTable = new UsageMerger(1).table();
+
+async function hourOfMinutes(
+  reader: UsageReader,
+  of: Subject,
+  hour: number,
+  last: number,
+): Promise<UsageTable> {
+  // What is older has no minutes any more.
+  if (hour < last - DAY_HOURS) return NOTHING;
+  const minutes = await minutesIn(reader, of, hour, 0, Number.POSITIVE_INFINITY);
+  const merger = new UsageMerger(KEPT[of]);
+  for (const one of minutes.values()) merger.add(one.table());
+  return merger.table();
+}

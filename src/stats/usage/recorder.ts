@@ -1,0 +1,101 @@
+import type { Clock } from '../../clock.ts';
+import { Periodic } from '../../periodic.ts';
+import type { UsageMeter, UsageSketches } from './meter.ts';
+import type { UsageStore, UsageTexts } from './port.ts';
+import { encodeTable } from './text.ts';
+
+export interface UsageRecorderOptions {
+  readonly store: Pick<UsageStore, 'writeMinute'>;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly meter: UsageMeter;
+  /** Told once per outage. */
+  readonly onFault: (fault: unknown) => void;
+}
+
+const FLUSH_EVERY_MS = 10_000;
+/** Minutes that are kept for a store that is away, some 20 KiB each; the oldest go first. */
+const WAITING_MAX = 30;
+
+/**
+ * Writes down who called, minute by minute, and the present minute every few seconds. A call's
+ * minute is the one of the flush before it, so it may be off by one flush.
+ */
+export class UsageRecorder {
+  readonly #options: UsageRecorderOptions;
+  readonly #waiting = new Map<number, UsageTexts>();
+  readonly #writing: Periodic;
+  #minute: number;
+  /** How many calls of the present minute are written, or wait. */
+  #told = 0;
+  #failing = false;
+
+  constructor(options: UsageRecorderOptions) {
+    this.#options = options;
+    this.#minute = this.#now();
+    this.#writing = new Periodic(() => this.#flush(), FLUSH_EVERY_MS);
+  }
+
+  /** Never rejects. */
+  flush(): Promise<void> {
+    return this.#writing.now();
+  }
+
+  /** Writes the last counts, as well as can be. */
+  close(): Promise<void> {
+    return this.#writing.close();
+  }
+
+  async #flush(): Promise<void> {
+    const minute = this.#now();
+    const { meter, instance } = this.#options;
+    if (minute === this.#minute) await this.#gather(minute, meter.sketches);
+    else {
+      const over = this.#minute;
+      this.#minute = minute;
+      await this.#gather(over, meter.take());
+      this.#told = 0;
+    }
+    for (const [waiting, texts] of [...this.#waiting]) {
+      if (!(await this.#write(waiting, instance, texts))) return;
+      this.#waiting.delete(waiting);
+    }
+  }
+
+  async #gather(minute: number, sketches: UsageSketches): Promise<void> {
+    const calls = callsIn(sketches);
+    if (calls === this.#told) return;
+    this.#told = calls;
+    this.#waiting.set(minute, await textsOf(sketches));
+    const oldest = this.#waiting.size > WAITING_MAX ? this.#waiting.keys().next().value : undefined;
+    if (oldest !== undefined) this.#waiting.delete(oldest);
+  }
+
+  async #write(minute: number, instance: string, texts: UsageTexts): Promise<boolean> {
+    try {
+      await this.#options.store.writeMinute(minute, instance, texts);
+      this.#failing = false;
+      return true;
+    } catch (fault) {
+      if (!this.#failing) this.#options.onFault(fault);
+      this.#failing = true;
+      return false;
+    }
+  }
+
+  #now(): number {
+    return Math.floor(this.#options.clock.wallMs() / 60_000);
+  }
+}
+
+function callsIn({ account, application, route }: UsageSketches): number {
+  return account.calls + application.calls + route.calls;
+}
+
+async function textsOf({ account, application, route }: UsageSketches): Promise<UsageTexts> {
+  return {
+    account: await encodeTable(account.table()),
+    application: await encodeTable(application.table()),
+    route: await encodeTable(route.table()),
+  };
+}

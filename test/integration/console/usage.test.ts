@@ -1,0 +1,190 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { EmbeddedUsage } from '../../../src/stats/usage/embedded.ts';
+import { UsageHourMaker } from '../../../src/stats/usage/hours.ts';
+import { UsageMeter } from '../../../src/stats/usage/meter.ts';
+import {
+  KEPT_HOURS,
+  KEPT_MINUTES,
+  type UsageStore,
+  type UsageTexts,
+} from '../../../src/stats/usage/port.ts';
+import { type Step, tablesOf } from '../../../src/stats/usage/read.ts';
+import { RedisUsage } from '../../../src/stats/usage/redis.ts';
+import { SUBJECTS } from '../../../src/stats/usage/table.ts';
+import { encodeTable } from '../../../src/stats/usage/text.ts';
+import { connectRedis, type RedisConnection } from '../../../src/store/redis.ts';
+import { type RedisServer, redisMissing, startRedis } from '../../support/redis-server.ts';
+import { makeRedisUsers, type RedisUsers } from '../../support/redis-users.ts';
+
+/** Who called, in both stores; on Redis as the users that ship. */
+let server: RedisServer;
+let users: RedisUsers;
+let gate: RedisConnection;
+let manager: RedisConnection;
+let root: RedisConnection;
+let folder: string;
+const missing = redisMissing();
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-usage-'));
+  if (missing !== null) return;
+  users = await makeRedisUsers();
+  server = await startRedis({ aclFile: users.aclFile });
+  const as = (username: string) =>
+    connectRedis({
+      url: server.url,
+      username,
+      password: `${username}-password`,
+      tls: null,
+      name: username,
+    });
+  [root, gate, manager] = [as('root'), as('gate'), as('manager')];
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  if (missing !== null) return;
+  for (const connection of [root, gate, manager]) connection.close();
+  await server.stop();
+  await users.remove();
+});
+
+/** What an instance would write that these had called so often. */
+async function textsOf(calls: Readonly<Record<string, number>>): Promise<UsageTexts> {
+  const meter = new UsageMeter();
+  for (const [name, count] of Object.entries(calls))
+    for (let call = 0; call < count; call += 1)
+      meter.count({
+        route: { name: 'deploy' },
+        application: 'CRM',
+        accountId: name.padEnd(12, '0'),
+        account: name,
+        reason: 'permitted',
+        durationMs: 3,
+        requestBytes: 1,
+        responseBytes: 2,
+      });
+  const { account, application, route } = meter.sketches;
+  return {
+    account: await encodeTable(account.table()),
+    application: await encodeTable(application.table()),
+    route: await encodeTable(route.table()),
+  };
+}
+
+describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (kind) => {
+  let store: UsageStore;
+  /** Of whoever looks: on Redis not the user that counts. */
+  let reader: UsageStore;
+  const hour = Math.floor(Date.now() / 3_600_000) - 1;
+  let nowMs = 0;
+  const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
+  const faults: unknown[] = [];
+  const maker = (of: UsageStore) =>
+    new UsageHourMaker({
+      store: of,
+      clock,
+      everyMs: 1_000_000,
+      onFault: (fault) => void faults.push(fault),
+    });
+  const callsOf = async (step: Step, first: number, last: number) => {
+    const found: [number, Record<string, number>][] = [];
+    for await (const [at, { rows }] of tablesOf(reader, { of: 'account', step, first, last }))
+      found.push([at, Object.fromEntries(rows.map(({ name, calls }) => [name, calls]))]);
+    return found;
+  };
+
+  beforeAll(() => {
+    if (kind === 'redis' && missing !== null) return;
+    store =
+      kind === 'redis'
+        ? new RedisUsage(gate, 'sallyport')
+        : new EmbeddedUsage(join(folder, 'usage.db'));
+    reader = kind === 'redis' ? new RedisUsage(manager, 'sallyport') : store;
+  });
+  beforeEach((ctx) => {
+    if (kind === 'redis' && missing !== null) ctx.skip(missing);
+    nowMs = (hour + 1) * 3_600_000 + 180_000;
+  });
+  afterAll(() => store?.close());
+
+  it('is replaced by the instance that wrote it, and added up over instances', async () => {
+    const minute = hour * 60;
+    await store.writeMinute(minute, 'one', await textsOf({ ci: 1 }));
+    await store.writeMinute(minute, 'one', await textsOf({ ci: 3, cd: 1 }));
+    await store.writeMinute(minute, 'two', await textsOf({ ci: 4 }));
+    await store.writeMinute(minute + 59, 'two', await textsOf({ cd: 2 }));
+    expect(await callsOf('minute', minute - 5, minute + 59)).toEqual([
+      [minute, { ci: 7, cd: 1 }],
+      [minute + 59, { cd: 2 }],
+    ]);
+    expect(await callsOf('minute', minute + 1, minute + 58)).toEqual([]);
+  });
+
+  it('is told by the hour before any hour is made, and the same afterwards', async () => {
+    const wanted = [[hour, { ci: 7, cd: 3 }]];
+    expect(await callsOf('hour', hour - 3, hour)).toEqual(wanted);
+    await maker(store).look();
+    expect(faults).toEqual([]);
+    for (const subject of SUBJECTS)
+      expect(await reader.hours(subject, hour - 30, hour)).toHaveLength(1);
+    expect(await callsOf('hour', hour - 3, hour)).toEqual(wanted);
+  });
+
+  it('is made into an hour once, and again when minutes have come late', async () => {
+    const states = () => store.hourStates(hour, hour);
+    const writes: number[] = [];
+    const watched = Object.assign(Object.create(store) as UsageStore, {
+      writeHour: (...given: Parameters<UsageStore['writeHour']>) => {
+        writes.push(given[0]);
+        return store.writeHour(...given);
+      },
+    });
+    for (const name of ['hourStates', 'minutes', 'hours'] as const)
+      Object.assign(watched, { [name]: (store[name] as () => unknown).bind(store) });
+    await maker(watched).look();
+    expect(writes).toEqual([]);
+    expect(await states()).toEqual([{ hour, minutes: 3, madeFrom: 3 }]);
+    await store.writeMinute(hour * 60 + 5, 'three', await textsOf({ late: 9 }));
+    await maker(watched).look();
+    await maker(watched).look();
+    expect(writes).toEqual([hour]);
+    expect(await callsOf('hour', hour, hour)).toEqual([[hour, { ci: 7, cd: 3, late: 9 }]]);
+  });
+
+  it('is not made into an hour before its last minutes can be there', async () => {
+    const now = hour + 1;
+    await store.writeMinute(now * 60, 'one', await textsOf({ ci: 1 }));
+    nowMs = (now + 1) * 3_600_000 + 60_000;
+    await maker(store).look();
+    expect(await store.hourStates(now, now)).toEqual([{ hour: now, minutes: 1, madeFrom: null }]);
+  });
+
+  it('leaves out what cannot be read', async () => {
+    const texts = await textsOf({ ci: 1 });
+    await store.writeMinute((hour - 9) * 60, 'bad', { ...texts, account: 'no table' });
+    expect(await callsOf('minute', (hour - 9) * 60, (hour - 9) * 60)).toEqual([]);
+    expect(await callsOf('hour', hour - 9, hour - 9)).toEqual([]);
+  });
+
+  it('is kept for a day by the minute, and for 90 days by the hour', async () => {
+    const texts = await textsOf({ ci: 1 });
+    if (kind === 'redis') {
+      const ttl = async (key: string) => Number(await root.call('PTTL', `sallyport:stats:${key}`));
+      const minutes = await ttl(`account:${hour}`);
+      expect(minutes).toBeGreaterThan(KEPT_MINUTES * 60_000);
+      expect(minutes).toBeLessThanOrEqual((KEPT_MINUTES + 60) * 60_000);
+      const hours = await ttl(`account:hours:${Math.floor(hour / 24)}`);
+      expect(hours).toBeGreaterThan(KEPT_HOURS * 3_600_000);
+      expect(hours).toBeLessThanOrEqual((KEPT_HOURS + 24) * 3_600_000);
+      return;
+    }
+    await store.writeMinute(hour * 60 + KEPT_MINUTES + 120, 'new', texts);
+    expect(await callsOf('minute', hour * 60 - 600, hour * 60 + 59)).toEqual([]);
+    await store.writeHour(hour + KEPT_HOURS + 1, texts, 1);
+    expect(await reader.hours('account', 0, hour)).toEqual([]);
+    expect(await reader.hours('account', hour + 1, hour + KEPT_HOURS + 1)).toHaveLength(1);
+  });
+});
