@@ -76,6 +76,11 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
     async () => (await import('./activity.ts')).addActivityCommands,
   ),
   known(
+    'top [options] [of]',
+    'who calls most: accounts, applications or routes, live',
+    async () => (await import('./top.ts')).addTopCommand,
+  ),
+  known(
     'audit',
     'the record of all calls and changes',
     async () => (await import('./audit.ts')).addAuditCommands,

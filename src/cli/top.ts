@@ -1,0 +1,108 @@
+import { type Command, Option } from 'commander';
+import type { UsageTop, UsageTopQuery } from '../admin/usage.ts';
+import { USAGE_ORDERS, type UsageOrder } from '../admin/usage-orders.ts';
+import type { Subject } from '../stats/usage/table.ts';
+import {
+  type CommonOptions,
+  count,
+  duration,
+  examples,
+  given,
+  leaf,
+  moment,
+  withCsv,
+} from './options.ts';
+import { withReach } from './reach.ts';
+import { note, say, sayCsv, sayJson, styled } from './terminal.ts';
+import { barsFor, topTable, totalText } from './top-lines.ts';
+import { showLive } from './top-screen.ts';
+
+export interface TopOptions extends CommonOptions {
+  readonly by: UsageOrder;
+  readonly limit?: number;
+  readonly since?: string;
+  readonly until?: string;
+  readonly every: number;
+  readonly once?: boolean;
+}
+
+const SUBJECT_OF: Readonly<Record<string, Subject>> = {
+  accounts: 'account',
+  applications: 'application',
+  routes: 'route',
+};
+const EVERY = { defaultMs: 5_000, leastMs: 1_000, mostMs: 30_000 } as const;
+const PIPED_WIDTH = 120;
+
+export function addTopCommand(program: Command): void {
+  const top = withCsv(
+    leaf(program, 'top [of]', 'who calls most: accounts, applications or routes, live'),
+  )
+    .addOption(
+      new Option('--by <order>', 'by what the busiest are told')
+        .choices(USAGE_ORDERS)
+        .default('calls'),
+    )
+    .option(
+      '-n, --limit <n>',
+      'the most rows (default: as many as there is room for)',
+      count(1, 256),
+    )
+    .option('--since <when>', 'from when on: 15m, 24h, 7d, 2030-01-31 (default: 1h)', moment)
+    .option('--until <when>', 'up to when; with it, it is shown once', moment)
+    .option('--every <time>', 'how often it is shown anew', duration(EVERY.mostMs), EVERY.defaultMs)
+    .option('--once', 'show it once and end, as where the output is no terminal')
+    .action(async (word: string | undefined, options: TopOptions, command: Command) => {
+      const of = SUBJECT_OF[word ?? 'accounts'];
+      if (of === undefined) command.error(`error: top is of ${Object.keys(SUBJECT_OF).join(', ')}`);
+      if (options.every < EVERY.leastMs)
+        command.error(`error: --every is ${EVERY.leastMs / 1000} s at least`);
+      await showTop(of, options);
+    });
+  examples(
+    top,
+    'sallyport top --config sallyport.yaml',
+    'sallyport top routes --by p99 --since 24h --once',
+    'sallyport top applications --server https://gate.example:9443 --json',
+  );
+  top.addHelpText(
+    'after',
+    '\nIn the terminal: q ends, s changes the order, t goes from accounts to applications and routes,\n+ and - change the range, space shows it anew. A + behind calls: at least so many.',
+  );
+}
+
+async function showTop(of: Subject, options: TopOptions): Promise<void> {
+  const asPipe = options.json === true || options.csv === true;
+  const isLive =
+    !asPipe &&
+    options.once !== true &&
+    options.until === undefined &&
+    process.stdout.isTTY === true;
+  await withReach(options, false, async ({ control, actor }) => {
+    const ask = (query: UsageTopQuery) => control.administration.topUsage(actor, query);
+    if (isLive) return showLive(ask, { of, ...options });
+    const query = {
+      ...{ of, by: options.by },
+      ...given('limit', options.limit),
+      ...given('since', options.since),
+      ...given('until', options.until),
+    };
+    showOnce(await ask(query), options);
+  });
+}
+
+function showOnce(top: UsageTop, options: TopOptions): void {
+  if (options.csv === true) sayCsv('usageTop', top.items);
+  else if (options.json === true) sayJson(top);
+  else showTable(top);
+}
+
+function showTable(top: UsageTop): void {
+  const span = `${top.since.slice(0, 16)} to ${top.until.slice(0, 16)} UTC`.replaceAll('T', ' ');
+  note(`${span}: ${totalText(top.total)}`);
+  if (top.items.length === 0) return;
+  const width = process.stdout.columns || PIPED_WIDTH;
+  const { heading, rows } = topTable(top, width, barsFor(process.env));
+  say(styled('dim', heading));
+  for (const row of rows) say(row);
+}
