@@ -6,8 +6,8 @@ import type { RegistryStore } from '../registry/port.ts';
 import type { Revocation } from '../registry/receipts/receipt.ts';
 import type { Timing } from '../registry/timing.ts';
 import type { Tombstone } from '../registry/tombstone.ts';
-import type { WebhookDesk } from '../webhooks/desk.ts';
 import type { UsageReader } from '../stats/usage/port.ts';
+import type { WebhookDesk } from '../webhooks/desk.ts';
 import type { AdminActor } from './actor.ts';
 import type { ApprovalRule } from './approvals/port.ts';
 

@@ -56,7 +56,7 @@ export interface UsageTop extends UsageRange {
 }
 
 export interface UsagePoint extends UsageFigures {
-  /** Beginning of the minute or the hour. */
+  /** Beginning of the minute, the hour, or the part of several. */
   readonly from: string;
   readonly missed: number;
 }
@@ -64,7 +64,9 @@ export interface UsagePoint extends UsageFigures {
 export interface UsageSeries extends UsageRange {
   readonly of: Subject;
   readonly name: string;
-  /** One for each step, also where there were no calls. */
+  /** How many minutes an item covers. */
+  readonly itemMinutes: number;
+  /** One for each part of the range, also where there were no calls. */
   readonly items: readonly UsagePoint[];
   readonly total: UsageFigures;
 }
@@ -79,6 +81,8 @@ export interface UsageQuery extends AskedRange {
   readonly of: Subject;
   /** Of an account: its name or its id. */
   readonly name: string;
+  /** Steps are put together so that there are as many items at most; default: they are not. */
+  readonly parts?: number | undefined;
 }
 
 /**
@@ -118,31 +122,44 @@ export function topUsage(
   });
 }
 
-/** What one of them did, step by step. */
+/** What one of them did, part by part. */
 export function usageOf(
   context: AdminContext,
   _actor: AdminActor,
-  { of, name, ...range }: UsageQuery,
+  { of, name, parts, ...range }: UsageQuery,
 ): Promise<UsageSeries> {
   const nowMs = context.clock.wallMs();
   const span = spanOf(range, nowMs);
   return readingUsage(context, async (reader) => {
     const is = await matcherOf(context, of, name);
-    const found = new Map<number, Pick<UsagePoint, 'missed'> & UsageCounts>();
-    const sum = new UsageSum();
+    const steps = span.last - span.first + 1;
+    const each = Math.ceil(steps / (parts ?? steps));
+    const sums = Array.from({ length: Math.ceil(steps / each) }, () => new PartSum());
+    const total = new UsageSum();
     for await (const [at, table] of tablesOf(reader, { of, ...span })) {
       const row = table.rows.find(is);
-      if (row !== undefined) sum.add(row);
-      found.set(at, row ?? { ...NO_COUNTS, missed: table.least });
+      const sum = sums[Math.floor((at - span.first) / each)];
+      if (row !== undefined) total.add(row);
+      sum?.addStep(row ?? { ...NO_COUNTS, missed: table.least });
     }
     const stepMs = STEP_MS[span.step];
-    const items = Array.from({ length: span.last - span.first + 1 }, (_, index) => {
-      const { missed, ...counts } = found.get(span.first + index) ?? { ...NO_COUNTS, missed: 0 };
-      const from = new Date((span.first + index) * stepMs).toISOString();
-      return { from, ...figuresOf(counts), missed };
+    const items = sums.map((sum, index) => {
+      const from = new Date((span.first + index * each) * stepMs).toISOString();
+      return { from, ...figuresOf(sum), missed: sum.missed };
     });
-    return { of, name, ...momentsOf(span, nowMs), items, total: figuresOf(sum) };
+    const itemMinutes = (each * stepMs) / STEP_MS.minute;
+    const figures = { items, total: figuresOf(total) };
+    return { of, name, ...momentsOf(span, nowMs), itemMinutes, ...figures };
   });
+}
+
+class PartSum extends UsageSum {
+  missed = 0;
+
+  addStep(counts: UsageCounts & Pick<UsagePoint, 'missed'>): void {
+    this.add(counts);
+    this.missed += counts.missed;
+  }
 }
 
 const WEIGHTS: Readonly<Record<UsageOrder, (row: UsageRow) => number>> = {

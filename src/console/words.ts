@@ -69,6 +69,15 @@ export function msWords(ms: number): string {
   return ms >= 10 ? `${ms.toFixed(0)} ms` : ms >= 1 ? `${ms.toFixed(1)} ms` : `${ms.toFixed(2)} ms`;
 }
 
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
+
+/** `1.2 MB`: powers of a thousand. */
+export function bytesWords(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : value.toFixed(0)} ${BYTE_UNITS[unit]}`;
+}
+
 /** One pattern of a role in plain words. */
 export function permissionWords(pattern: string): string {
   const own: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Browser, operator, startConsole, type TestConsole } from '../support/console.ts';
+import { fillUsage } from '../support/console-usage.ts';
 
 /**
  * Text that other people wrote, on pages that an administrator looks at (stored XSS), and the one
@@ -85,6 +86,7 @@ beforeAll(async () => {
     instance: EVIL,
     counts: { reasons: { [EVIL.slice(0, 40)]: 3 }, durations: [3], overheads: [3] },
   });
+  await fillUsage(test, ['evil'], 3, EVIL.slice(0, 60));
   ada = await test.signedIn('ada');
 });
 afterAll(() => test.stop());
@@ -133,6 +135,8 @@ it('the check of pages would notice', () => {
 describe('texts of others', () => {
   it.each([
     '/',
+    '/?of=application',
+    '/?of=route&by=p99',
     '/service-accounts',
     '/service-accounts?q=%22%3E%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%3Cscript%3Ealert(2)%3C/script%3E',
     '/service-accounts/evil',

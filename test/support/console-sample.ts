@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DURATION_BOUNDS, OVERHEAD_BOUNDS } from '../../src/telemetry/request-meter.ts';
 import { operator, type TestConsole } from './console.ts';
+import { fillUsage } from './console-usage.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -82,6 +83,8 @@ export async function fillConsole(test: TestConsole): Promise<void> {
   await test.used('nightly-report', nowMs - 9 * 3_600_000, '10.20.7.2');
   await recordCalls(test, ci.account.id);
   await countADay(test);
+  const callers = ['ci-pipeline', 'billing-release', 'nightly-report', 'status-board'];
+  await fillUsage(test, callers, 24 * 60);
 }
 
 async function recordCalls(test: TestConsole, id: string): Promise<void> {

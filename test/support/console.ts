@@ -19,6 +19,7 @@ import { EmbeddedTries } from '../../src/limits/embedded-tries.ts';
 import { openEmbeddedRegistry } from '../../src/registry/embedded/registry.ts';
 import { ServedRegistry } from '../../src/registry/served.ts';
 import { EmbeddedStats } from '../../src/stats/embedded.ts';
+import { EmbeddedUsage } from '../../src/stats/usage/embedded.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
 import { batchOf } from './audit-batch.ts';
@@ -33,6 +34,7 @@ export interface TestConsole {
   readonly origin: string;
   readonly administration: Administration;
   readonly stats: EmbeddedStats;
+  readonly usage: EmbeddedUsage;
   /** Sign-ins that were recorded. */
   readonly signIns: Omit<SignInFacts, 'id' | 'timeMs'>[];
   /** Lines of the log. */
@@ -72,7 +74,8 @@ export async function startConsole({
   let backMs = 0;
   const clock = { wallMs: () => Date.now() - backMs, monotonicMs: () => systemClock.monotonicMs() };
   const served = new ServedRegistry({ folder: dataDir, store: 'embedded', remembers: false });
-  const parts = { store, served, audit, clock, instance: 'test' };
+  const usage = new EmbeddedUsage(join(dataDir, 'usage.db'));
+  const parts = { store, usage, served, audit, clock, instance: 'test' };
   const control = createControl({ ...parts, routes: () => null });
   const sessions = new EmbeddedSessions(join(dataDir, 'sessions.db'), clock);
   const tries = new EmbeddedTries(join(dataDir, 'tries.db'), clock);
@@ -120,6 +123,7 @@ export async function startConsole({
     origin: `https://localhost:${port}`,
     administration,
     stats,
+    usage,
     signIns,
     log,
     setBack: (ms) => {
@@ -159,6 +163,7 @@ export async function startConsole({
       await sessions.close();
       await tries.close();
       await stats.close();
+      await usage.close();
       await store.close();
       rmSync(dataDir, { recursive: true, force: true });
     },

@@ -40,7 +40,12 @@ export const USAGE_ROWS = {
         summary: 'Say how one calls over time',
         description:
           'Of an account (by name or id, also one that was deleted), an application or a route: minute by minute or hour by hour. Where it was not among the busiest, its calls of that time are unknown, and `missed` says how many there were at most.',
-        answers: { 200: { description: 'One item for each step.', schema: recorded.usageSeries } },
+        answers: {
+          200: {
+            description: 'One item for each part of the range.',
+            schema: recorded.usageSeries,
+          },
+        },
         csv: 'usage',
       },
     ],

@@ -146,6 +146,10 @@ const of = z.enum(SUBJECTS).describe('What calls are told apart by.');
 export const USAGE = {
   of,
   name: words.text(128).describe('Of an account: its name or its id.'),
+  parts: words
+    .whole(1, 2160)
+    .optional()
+    .describe('Steps are put together so that there are so many items at most.'),
   ...RANGE,
 } as const;
 

@@ -191,6 +191,7 @@ export const usageSeries = component(
     ...range,
     of: z.enum(SUBJECTS),
     name: z.string(),
+    itemMinutes: z.int().describe('How many minutes an item covers.'),
     items: z.array(z.object({ from: z.string(), ...figures, missed })),
     total: z.object(figures),
   }),

@@ -1,90 +1,110 @@
 import { type Html, html, type Slot } from '../html.ts';
-import { countWords, msWords } from '../words.ts';
+import { bytesWords, countWords, msWords } from '../words.ts';
 
 /**
  * Small charts as SVG, made on the server. Figures stand beside them as a table, so nothing is said
- * by a picture alone.
+ * by a picture alone. Letters stand beside the picture and not in it: they keep their size, however
+ * wide it is. A script of ours lets who looks point at a moment, and choose a part of the time.
  */
 
-/** Letters keep their size, so a chart in half the width is drawn in half the units. */
-const WIDE = 860;
-const NARROW = 430;
-const HEIGHT = 200;
-const LEFT = 52;
-const RIGHT = 6;
-const BOTTOM = 22;
-const TOP = 10;
-const PLOT_HEIGHT = HEIGHT - TOP - BOTTOM;
+/** In units of the picture, which is as wide as there is room. */
+const WIDTH = 1000;
+const HEIGHT = 100;
 
-function plotWidth(width: number): number {
-  return width - LEFT - RIGHT;
+/** What the bins of a chart are. */
+export interface Axis {
+  /** Beginning of each: `07:15`. */
+  readonly labels: readonly string[];
+  /** The same, in ms since 1970. */
+  readonly startsMs: readonly number[];
+  /** How long each is. */
+  readonly binMs: number;
+  /**
+   * Address of the same page for another part of the time, up to where `since` and `until` follow;
+   * null: there is none.
+   */
+  readonly zoom: string | null;
 }
 
-export interface Bin {
-  /** Beginning of the bin: `07:15`. */
-  readonly label: string;
-  readonly letIn: number;
-  readonly refused: number;
+/** One part of a stack of bars. */
+export interface Bars {
+  readonly name: 'let-in' | 'refused' | 'in' | 'out';
+  readonly words: string;
+  readonly values: readonly number[];
 }
 
 /** Calls over time: let in below, refused on top. */
-export function callsChart(bins: readonly Bin[], title: string): Html {
-  const most = niceTop(Math.max(1, ...bins.map(({ letIn, refused }) => letIn + refused)));
-  const step = plotWidth(WIDE) / bins.length;
-  const height = (count: number) => (count / most) * PLOT_HEIGHT;
-  const bars = bins.map(({ letIn, refused }, index) => {
-    const x = LEFT + index * step + step * 0.1;
-    const width = Math.max(1, step * 0.8);
-    const base = TOP + PLOT_HEIGHT;
-    return html`${bar('let-in', x, base - height(letIn), width, height(letIn))}${bar('refused', x, base - height(letIn) - height(refused), width, height(refused))}`;
+export function callsChart(axis: Axis, bars: readonly Bars[], title: string): Html {
+  return barsChart(axis, bars, title, countWords);
+}
+
+export function bytesChart(axis: Axis, bars: readonly Bars[], title: string): Html {
+  return barsChart(axis, bars, title, bytesWords);
+}
+
+function barsChart(
+  axis: Axis,
+  bars: readonly Bars[],
+  title: string,
+  words: (value: number) => string,
+): Html {
+  const sums = axis.labels.map((_, at) => bars.reduce((sum, { values }) => sum + values[at]!, 0));
+  const most = niceTop(Math.max(1, ...sums));
+  const step = WIDTH / axis.labels.length;
+  const drawn = axis.labels.map((_, at) => {
+    let base = HEIGHT;
+    return bars.map(({ name, values }) => {
+      const height = (values[at]! / most) * HEIGHT;
+      base -= height;
+      return bar(name, (at + 0.1) * step, base, step * 0.8, height);
+    });
   });
-  return frame(
-    WIDE,
-    title,
-    axis(WIDE, most, countWords),
-    bars,
-    bins.map(({ label }) => label),
+  const readouts = axis.labels.map((_, at) =>
+    bars.map(({ words: what, values }) => `${words(values[at]!)} ${what}`).join(', '),
   );
+  return frame(axis, title, most, words, drawn, readouts);
 }
 
 function bar(name: string, x: number, y: number, width: number, height: number): Slot {
   return height === 0
     ? ''
-    : html`<rect class="${name}" x="${x.toFixed(1)}" y="${y.toFixed(1)}" width="${width.toFixed(1)}" height="${height.toFixed(1)}"/>`;
+    : html`<rect class="${name}" x="${x.toFixed(1)}" y="${y.toFixed(2)}" width="${width.toFixed(1)}" height="${height.toFixed(2)}"/>`;
 }
 
 export interface Line {
   readonly name: 'typical' | 'slow';
+  /** What it is: `half within`. */
+  readonly words: string;
   /** Milliseconds per bin; null where nothing was measured. */
   readonly values: readonly (number | null)[];
 }
 
 /** Durations over time. Where nothing was measured the line is broken. */
-export function durationChart(
-  lines: readonly Line[],
-  labels: readonly string[],
-  title: string,
-): Html {
+export function durationChart(axis: Axis, lines: readonly Line[], title: string): Html {
   const most = niceTop(
     Math.max(0.1, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))),
   );
-  const step = plotWidth(NARROW) / Math.max(1, labels.length);
-  const x = (index: number) => (LEFT + (index + 0.5) * step).toFixed(1);
-  const y = (value: number) => (TOP + PLOT_HEIGHT - (value / most) * PLOT_HEIGHT).toFixed(1);
+  const step = WIDTH / Math.max(1, axis.labels.length);
+  const x = (index: number) => (index + 0.5) * step;
+  const y = (value: number) => (HEIGHT - (value / most) * HEIGHT).toFixed(2);
   const drawn = lines.flatMap(({ name, values }) =>
-    runs(values).map(([first, run]) =>
-      run.length === 1
-        ? html`<polyline class="${name}" points="${(Number(x(first)) - 3).toFixed(1)},${y(run[0] ?? 0)} ${(Number(x(first)) + 3).toFixed(1)},${y(run[0] ?? 0)}"/>`
-        : html`<polyline class="${name}" points="${run.map((value, index) => `${x(first + index)},${y(value)}`).join(' ')}"/>`,
-    ),
+    runs(values).map(([first, run]) => {
+      const points =
+        run.length === 1
+          ? // A moment alone is seen as a dash.
+            [-0.4, 0.4].map((by) => `${(x(first) + by * step).toFixed(1)},${y(run[0] ?? 0)}`)
+          : run.map((value, index) => `${x(first + index).toFixed(1)},${y(value)}`);
+      return html`<polyline class="${name}" points="${points.join(' ')}"/>`;
+    }),
   );
-  return frame(
-    NARROW,
-    title,
-    axis(NARROW, most, (value) => (value === 0 ? '0' : msWords(value))),
-    drawn,
-    labels,
-  );
+  const readouts = axis.labels.map((_, at) => {
+    const told = lines.flatMap(({ words, values }) =>
+      values[at] == null ? [] : [`${words} ${msWords(values[at])}`],
+    );
+    return told.length === 0 ? 'no calls' : told.join(', ');
+  });
+  const words = (value: number) => (value === 0 ? '0' : msWords(value));
+  return frame(axis, title, most, words, drawn, readouts);
 }
 
 /** Unbroken stretches: where each begins, and its values. */
@@ -101,30 +121,32 @@ function runs(
   return found;
 }
 
-const LABELS = 5;
+/** Times below a chart; every other one is left out where there is little room. */
+const LABELS = 6;
 
 function frame(
-  width: number,
+  { labels, startsMs, binMs, zoom }: Axis,
   title: string,
-  grid: Slot,
+  most: number,
+  words: (value: number) => string,
   content: Slot,
-  labels: readonly string[],
+  readouts: readonly string[],
 ): Html {
-  const every = Math.max(1, Math.ceil(labels.length / (width === WIDE ? 2 * LABELS : LABELS)));
-  const step = plotWidth(width) / Math.max(1, labels.length);
-  const times = labels.map((label, index) =>
-    index % every === 0
-      ? html`<text x="${(LEFT + index * step).toFixed(1)}" y="${HEIGHT - 6}">${label}</text>`
-      : '',
+  const marks = Array.from(
+    { length: Math.min(LABELS, labels.length) },
+    (_, mark) => labels[Math.floor((mark * labels.length) / LABELS)],
   );
-  return html`<svg class="chart ${width === WIDE ? 'wide' : ''}" viewBox="0 0 ${width} ${HEIGHT}" role="img" aria-label="${title}">${grid}${content}${times}</svg>`;
-}
-
-function axis(width: number, most: number, words: (value: number) => string): Slot {
-  return [0, 0.5, 1].map((part) => {
-    const y = TOP + PLOT_HEIGHT * (1 - part);
-    return html`<line class="grid" x1="${LEFT}" x2="${width - RIGHT}" y1="${y}" y2="${y}"/><text x="${LEFT - 6}" y="${y + 4}" text-anchor="end">${words(most * part)}</text>`;
-  });
+  const points = labels.map((label, at) => [startsMs[at], `${label}: ${readouts[at]}`]);
+  const lines = [0, 0.5, 1].map(
+    (part) =>
+      html`<line class="grid" x1="0" x2="${WIDTH}" y1="${part * HEIGHT}" y2="${part * HEIGHT}"/>`,
+  );
+  return html`<div class="chart-frame" data-chart="${JSON.stringify(points)}" data-bin="${binMs}" data-title="${title}"${zoom === null ? '' : html` data-zoom="${zoom}"`}>
+<div class="chart-y" aria-hidden="true">${[1, 0.5, 0].map((part) => html`<span>${words(most * part)}</span>`)}</div>
+<div class="chart-plot"><svg class="chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${title}">${lines}${content}</svg></div>
+<div class="chart-x" aria-hidden="true">${marks.map((mark) => html`<span>${mark}</span>`)}</div>
+<p class="chart-readout" hidden></p>
+</div>`;
 }
 
 /** The next round number: 1, 2, 4, 10, 20, … so that its half is round too. */
@@ -135,6 +157,21 @@ function niceTop(value: number): number {
       .map((factor) => factor * power)
       .find((top) => top >= value) ?? value
   );
+}
+
+/** Calls over time, as small as a word. Beside figures, and so for the eye alone. */
+export function spark(values: readonly number[]): Html {
+  const most = Math.max(1, ...values);
+  const step = WIDTH / Math.max(1, values.length);
+  const bars = values.map((value, at) => {
+    const height = (value / most) * HEIGHT;
+    return bar('let-in', at * step, HEIGHT - height, step * 0.9, height);
+  });
+  return html`<svg class="spark" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true">${bars}</svg>`;
+}
+
+export function legend(rows: readonly (readonly [name: string, words: string])[]): Html {
+  return html`<ul class="legend">${rows.map(([name, words]) => html`<li class="key ${name}">${words}</li>`)}</ul>`;
 }
 
 /** Horizontal bars with their words and counts. */

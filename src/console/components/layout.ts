@@ -1,5 +1,5 @@
 import type { OwnPermission } from '../../account/permission.ts';
-import { MARK, SCRIPT, STYLE } from '../assets.ts';
+import { CHARTS, MARK, SCRIPT, STYLE } from '../assets.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { Visitor } from '../visitor.ts';
 
@@ -124,6 +124,7 @@ function documentOf(
 <link rel="icon" href="${MARK.path}" type="image/svg+xml">
 <link rel="stylesheet" href="${STYLE.path}" nonce="${nonce}">
 <script src="${SCRIPT.path}" nonce="${nonce}" defer></script>
+<script src="${CHARTS.path}" nonce="${nonce}" defer></script>
 </head>
 <body>
 ${body}

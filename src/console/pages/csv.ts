@@ -3,6 +3,8 @@ import { stream } from 'hono/streaming';
 import type { AccountKind } from '../../account/model.ts';
 import type { MatrixPage } from '../../admin/access-matrix.ts';
 import { CSV_LISTS, type CsvListName, csvLines, mustBeWhole } from '../../admin/lists-csv.ts';
+import type { UsageOrder } from '../../admin/usage-orders.ts';
+import { KEPT, type Subject } from '../../stats/usage/table.ts';
 import { turn } from '../../turns.ts';
 import { attempt } from '../attempt.ts';
 import { listQueryOf, listView } from '../components/account-list.ts';
@@ -38,6 +40,18 @@ export function csvPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(
     '/csv/teams',
     whole('teams', (c) => administration.listTeams(c.var.visitor.actor, {})),
+  );
+  app.get('/csv/usage', (c) =>
+    table(c, parts, 'usageTop', async () => {
+      const { items } = await administration.topUsage(c.var.visitor.actor, {
+        of: c.req.query('of') as Subject,
+        by: c.req.query('by') as UsageOrder,
+        since: c.req.query('since'),
+        until: c.req.query('until'),
+        limit: KEPT.account,
+      });
+      return { items, next: null };
+    }),
   );
   app.get(
     '/csv/instances',

@@ -1,26 +1,30 @@
 import type { Hono } from 'hono';
 import type { AccountQuery, AccountViewPage } from '../../admin/list-accounts.ts';
+import { USAGE_ORDERS } from '../../admin/usage-orders.ts';
 import type { AccountView } from '../../admin/views.ts';
+import { SUBJECTS } from '../../stats/usage/table.ts';
 import { doneNotice, show } from '../answer.ts';
 import { attempt } from '../attempt.ts';
-import { barList, callsChart, durationChart } from '../components/chart.ts';
+import { type Axis, barList, callsChart, durationChart, legend } from '../components/chart.ts';
 import { homeOf } from '../components/layout.ts';
 import { card, empty, notice, table } from '../components/parts.ts';
+import { subjectLinks, topTable } from '../components/usage.ts';
 import { reasonWords } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
+import { type Looked, labelsOf, lookedAt, type Preset, rangeLinks } from '../range.ts';
 import { type Traffic, trafficOf } from '../traffic.ts';
-import { countWords, msWords, plural } from '../words.ts';
+import { countWords, msWords, plural, spanWords } from '../words.ts';
 
-/** What is looked at: how long, and in how many bins. */
-const RANGES = [
-  { value: '1h', words: 'Hour', binMinutes: 1, bins: 60 },
-  { value: '6h', words: '6 hours', binMinutes: 5, bins: 72 },
-  { value: '24h', words: '24 hours', binMinutes: 20, bins: 72 },
-] as const;
-
-type Range = (typeof RANGES)[number];
+const PRESETS: readonly [Preset, ...Preset[]] = [
+  { value: '1h', words: 'Hour', minutes: 60 },
+  { value: '6h', words: '6 hours', minutes: 360 },
+  { value: '24h', words: '24 hours', minutes: 1_440 },
+];
+/** Bars that a chart has room for. */
+const BINS = 72;
+const TOP = 10;
 
 export function overviewPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get('/', async (c) => {
@@ -31,16 +35,51 @@ export function overviewPages(app: Hono<Env>, parts: ConsoleParts): void {
 }
 
 async function overview(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const range = RANGES.find(({ value }) => value === c.req.query('range')) ?? RANGES[0];
-  const last = Math.floor(parts.clock.wallMs() / 60_000);
-  const first = last - range.binMinutes * range.bins + 1;
+  const looked = lookedAt(c, PRESETS, parts.clock.wallMs());
+  const { first, last, binMinutes, binCount } = binsOf(looked);
   const entries = await readCounts(parts, first, last);
-  const traffic = trafficOf(entries ?? [], first, range.binMinutes, range.bins);
+  const traffic = trafficOf(entries ?? [], first, binMinutes, binCount);
+  const hasCalls = traffic.total.letIn + traffic.total.refused > 0;
   const content = html`${doneNotice(c)}${entries === null ? notice('warn', html`<p>The figures cannot be read now.</p>`) : ''}
 ${figures(traffic)}
-${traffic.total.letIn + traffic.total.refused === 0 ? card({ title: 'Calls' }, noCalls(c), { bare: true }) : charts(traffic, range)}
+${hasCalls ? html`${charts(traffic, looked, binMinutes)}${await whoCalls(c, parts, looked)}` : card({ title: 'Calls' }, noCalls(c), { bare: true })}
 ${await attention(c, parts)}`;
-  return show(c, { title: 'Overview', section: '/', actions: rangeLinks(range) }, content);
+  return show(
+    c,
+    { title: 'Overview', section: '/', actions: rangeLinks('/?', PRESETS, looked) },
+    content,
+  );
+}
+
+/** Whole minutes, in bins of as many as there must be in each. */
+function binsOf({ sinceMs, untilMs }: Looked) {
+  const last = Math.ceil(untilMs / 60_000) - 1;
+  const minutes = Math.max(1, Math.round((untilMs - sinceMs) / 60_000));
+  const binMinutes = Math.ceil(minutes / BINS);
+  const binCount = Math.ceil(minutes / binMinutes);
+  return { first: last - binMinutes * binCount + 1, last, binMinutes, binCount };
+}
+
+/** The busiest accounts, applications or routes of the same time. */
+async function whoCalls(c: ConsoleContext, parts: ConsoleParts, looked: Looked): Promise<Slot> {
+  const { visitor } = c.var;
+  const [of, by] = [
+    SUBJECTS.find((one) => one === c.req.query('of')) ?? 'account',
+    USAGE_ORDERS.find((one) => one === c.req.query('by')) ?? 'calls',
+  ] as const;
+  const since = new Date(looked.sinceMs).toISOString();
+  const until = new Date(looked.untilMs).toISOString();
+  const attempted = await attempt(() =>
+    parts.control.administration.topUsage(visitor.actor, { of, by, since, until, limit: TOP }),
+  );
+  if (!attempted.done)
+    return card({ title: 'Who calls' }, notice('warn', html`<p>Who calls cannot be read now.</p>`));
+  const { preset } = looked;
+  const path = preset === null ? `/?since=${since}&until=${until}&` : `/?range=${preset.value}&`;
+  const csv = `/csv/usage?of=${of}&by=${by}&since=${since}&until=${until}`;
+  const actions = html`${subjectLinks(path, { of, by })}<a class="small" href="${csv}">CSV</a>`;
+  const top = topTable(attempted.value, path, visitor.may('sallyport:registry:read'));
+  return html`<div id="who">${card({ title: 'Who calls', actions }, top, { bare: true })}</div>`;
 }
 
 async function readCounts(parts: ConsoleParts, first: number, last: number) {
@@ -50,13 +89,6 @@ async function readCounts(parts: ConsoleParts, first: number, last: number) {
     parts.log.warn('the figures cannot be read', { error });
     return null;
   }
-}
-
-function rangeLinks(chosen: Range): Html {
-  return html`<nav class="ranges" aria-label="Time range">${RANGES.map(
-    ({ value, words }) =>
-      html`<a href="/?range=${value}"${value === chosen.value ? html` aria-current="true"` : ''}>${words}</a>`,
-  )}</nav>`;
 }
 
 function figures({ total }: Traffic): Html {
@@ -87,20 +119,27 @@ function noCalls(c: ConsoleContext): Html {
   );
 }
 
-function charts(traffic: Traffic, { binMinutes, words }: Range): Html {
-  const labels = traffic.bins.map(({ startMs }) => new Date(startMs).toISOString().slice(11, 16));
-  const bins = traffic.bins.map(({ letIn, refused }, index) => ({
-    label: labels[index] ?? '',
-    letIn,
-    refused,
-  }));
-  const all = `${plural(traffic.total.letIn, 'call')} let in and ${countWords(traffic.total.refused)} refused in the last ${words.toLowerCase()}`;
-  const lines = [
-    { name: 'typical', values: traffic.bins.map(({ medianMs }) => medianMs) },
-    { name: 'slow', values: traffic.bins.map(({ slowMs }) => slowMs) },
+function charts(traffic: Traffic, looked: Looked, binMinutes: number): Html {
+  const startsMs = traffic.bins.map(({ startMs }) => startMs);
+  const labels = labelsOf(startsMs, 0);
+  const axis: Axis = { labels, startsMs, binMs: binMinutes * 60_000, zoom: '/?' };
+  const bars = [
+    { name: 'let-in', words: 'let in', values: traffic.bins.map(({ letIn }) => letIn) },
+    { name: 'refused', words: 'refused', values: traffic.bins.map(({ refused }) => refused) },
   ] as const;
-  const legend = (rows: readonly (readonly [string, string])[]) =>
-    html`<ul class="legend">${rows.map(([name, text]) => html`<li class="key ${name}">${text}</li>`)}</ul>`;
+  const span = spanWords(looked.untilMs - looked.sinceMs);
+  const when = looked.preset === null ? `in ${span}` : `in the last ${span}`;
+  const all = `${plural(traffic.total.letIn, 'call')} let in and ${countWords(traffic.total.refused)} refused ${when}`;
+  const lines = [
+    {
+      ...({ name: 'typical', words: 'half within' } as const),
+      values: traffic.bins.map(({ medianMs }) => medianMs),
+    },
+    {
+      ...({ name: 'slow', words: '95 of 100 within' } as const),
+      values: traffic.bins.map(({ slowMs }) => slowMs),
+    },
+  ];
   return html`${card(
     {
       title: 'Calls',
@@ -110,7 +149,7 @@ function charts(traffic: Traffic, { binMinutes, words }: Range): Html {
         ['refused', 'Refused'],
       ]),
     },
-    html`${callsChart(bins, all)}${figureTable(traffic, labels)}`,
+    html`${callsChart(axis, bars, all)}${figureTable(traffic, labels)}`,
   )}<div class="columns">${card({ title: 'Refusals by reason' }, refusals(traffic))}${card(
     {
       title: 'Duration of calls',
@@ -120,7 +159,7 @@ function charts(traffic: Traffic, { binMinutes, words }: Range): Html {
         ['slow', '95 of 100'],
       ]),
     },
-    durationChart(lines, labels, 'Duration of calls over time'),
+    durationChart(axis, lines, 'Duration of calls over time'),
   )}</div>`;
 }
 

@@ -16,6 +16,7 @@ import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { ago, moment, spanWords } from '../words.ts';
+import { usageCard } from './account-usage.ts';
 
 const SECTION = '/service-accounts';
 
@@ -126,6 +127,7 @@ async function showAccount(
 <div class="columns">${detailsCard(account, parts.clock.wallMs(), mayWrite)}${tokenCard(c, account, parts.clock.wallMs())}</div>
 ${card({ title: 'Effective permissions', note: 'What the gate decides by, application by application.' }, effectiveTable(account, roles, teams), { bare: true })}
 <div class="columns">${teamsCard(c, account, roles, teams)}${grantsCard(c, account, roles, teams)}</div>
+${await usageCard(c, parts, account)}
 ${await activityCard(c, parts, account)}
 ${mayWrite ? deleteCard(path) : ''}`;
   return show(

@@ -8,8 +8,8 @@ import { EmbeddedSessions } from '../../console/embedded-sessions.ts';
 import { EmbeddedTries } from '../../limits/embedded-tries.ts';
 import { EmbeddedPublished } from '../../published/embedded.ts';
 import { EmbeddedStats } from '../../stats/embedded.ts';
-import { EmbeddedWebhooks } from '../../webhooks/embedded.ts';
 import { EmbeddedUsage } from '../../stats/usage/embedded.ts';
+import { EmbeddedWebhooks } from '../../webhooks/embedded.ts';
 import { type GateContext, own } from '../context.ts';
 import type { GatewayStores } from './port.ts';
 

@@ -6,8 +6,8 @@ import type { PublishedStore } from '../../published/port.ts';
 import type { RegistrySource, RegistryStore } from '../../registry/port.ts';
 import type { ServedRegistry } from '../../registry/served.ts';
 import type { StatsStore } from '../../stats/port.ts';
-import type { WebhookStore } from '../../webhooks/port.ts';
 import type { UsageStore } from '../../stats/usage/port.ts';
+import type { WebhookStore } from '../../webhooks/port.ts';
 import type { AssertionStore } from '../assertions.ts';
 import type { StoreSecrets } from './secrets.ts';
 
