@@ -139,7 +139,9 @@ async function pools(api: ApiBench, { path }: DocumentedOperation, n: number) {
 }
 
 /** Names that there are, where the path asks for one. */
-function namesFor(path: string, tag: string): { readonly name?: readonly string[] } {
+function namesFor(path: string, tag: string): Record<string, readonly unknown[]> {
+  // What follows there is an application, not an event.
+  if (path === '/who-can/matrix') return { after: ['CRM'], cursor: [undefined, undefined, 'x'] };
   if (path.startsWith('/roles/')) return { name: [`r-${tag}`, `r-${tag}`, 'no-such-role'] };
   if (path.startsWith('/teams/')) return { name: [`t-${tag}`, `t-${tag}`, 'team-0'] };
   return {};
@@ -161,6 +163,8 @@ function named(tag: string, id: string, token: string): Record<string, readonly 
     addApplications: [`App-${tag}`],
     removeApplications: [`App-${tag}`],
     permissions: ['a:b', 'a:*', 'deployments:read'],
+    permission: ['a:b', 'a:b', 'a:*'],
+    instance: [undefined, undefined, 'no-such-instance'],
     password: ['correct horse battery', 'another horse battery', 'short'],
     expiresAt: [future, null, 'tomorrow'],
     since: [new Date(0).toISOString()],
