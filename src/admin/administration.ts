@@ -13,6 +13,7 @@ import { PREVIEW } from './operations/preview.ts';
 import { QUESTIONS } from './operations/questions.ts';
 import type { Row } from './operations/row.ts';
 import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
+import { TRAIL } from './operations/trail.ts';
 import { TRANSFER } from './operations/transfer.ts';
 import { USAGE_ROWS } from './operations/usage.ts';
 import { USERS } from './operations/users.ts';
@@ -39,6 +40,7 @@ export const OPERATIONS = {
   ...APPROVALS,
   ...PREVIEW,
   ...USAGE_ROWS,
+  ...TRAIL,
 } as const;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -10,6 +10,7 @@ import type { UsageReader } from '../stats/usage/port.ts';
 import type { WebhookDesk } from '../webhooks/desk.ts';
 import type { AdminActor } from './actor.ts';
 import type { ApprovalRule } from './approvals/port.ts';
+import type { TrailSource } from './trail/port.ts';
 
 /** What changes of records, and the receipts of these, ask of a store: a rehearsal has no more. */
 export type ChangedStore = Pick<
@@ -42,6 +43,8 @@ export interface AdminContext extends ChangeContext {
   readonly webhooks?: WebhookDesk;
   /** What gates have counted of who calls; null: there is nothing to read it from. */
   readonly usage?: UsageReader | null;
+  /** What the record of calls says; absent: there is none here. */
+  readonly trails?: TrailSource;
 }
 
 /** What those work with that can be rehearsed. */

@@ -8,6 +8,7 @@ import type { AdminContext, Nothing } from './context.ts';
 import { type InstancesView, listInstances } from './instances.ts';
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
 import { type AuditReindexing, createReindexing } from './reindexing.ts';
+import { createTrails } from './trail/trails.ts';
 import { type AuditVerifications, createVerifications } from './verifications.ts';
 
 /**
@@ -39,7 +40,7 @@ export interface ControlOptions extends AdminContext {
 /** Owns nothing: who opened store and reader closes them. */
 export function createControl(options: ControlOptions): Control {
   return {
-    administration: createAdministration(options),
+    administration: createAdministration({ ...options, trails: createTrails(options) }),
     activity: (actor, query) => readActivity(options, actor, query),
     activityPage: (actor, query) => pageActivity(options, actor, query),
     follow: (actor, query, signal) => followActivity(options, actor, query, signal),

@@ -100,6 +100,10 @@ class Rehearsal implements ChangedStore {
     for (const { claim, owner } of claims.take)
       if (await this.#isAnothers(claim, owner))
         return { committed: false, conflict: 'claim', key: claim };
+    for (const target of commit.unreferenced) {
+      const count = await this.#usersLeft(target, references);
+      if (count > 0) return { committed: false, conflict: 'referenced', key: target, count };
+    }
     const edits = await Promise.all(changes.map((change) => this.#editOf(change)));
     this.#made({ commit, edits, takesAway: edits.some(takesAway) });
     this.#seq = Math.max(this.#seq, seq) + 1;
@@ -120,6 +124,14 @@ class Rehearsal implements ChangedStore {
         ? (await this.account(key)).account
         : ((kind === 'role' ? roles.find(named) : teams.find(named)) ?? null);
     return { kind, key, before, after } as Edit;
+  }
+
+  /** Who uses a target once these references have come and gone. */
+  async #usersLeft(target: string, { add, remove }: Commit['references']): Promise<number> {
+    const [count = 0] = await this.useCounts([target]);
+    const of = (list: Commit['references']['add']) =>
+      list.filter((one) => one.target === target).length;
+    return count + of(add) - of(remove);
   }
 
   async #isAnothers(claim: string, owner: string): Promise<boolean> {

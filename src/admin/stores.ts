@@ -154,6 +154,7 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
     noticesAfter: async (after, limit) => (await reader()).noticesAfter(after, limit),
     record: scanOf(reader),
     search: async (query) => (await reader()).search(query),
+    oldestMs: async () => (await reader()).oldestMs(),
     close: async () => {
       if (opened !== null) await (await opened).close();
     },
@@ -248,6 +249,7 @@ async function openRedis(
       noticesAfter: async (after, limit) => (await reader()).noticesAfter(after, limit),
       record: scanOf(reader),
       search: async (query) => (await reader()).search(query),
+      oldestMs: async () => (await reader()).oldestMs(),
       reindex: async (query) => {
         const { activityPerAccount: perAccount, activityMaxBytes: maxBytes } = config.audit;
         const { days } = config.audit.retention;

@@ -69,6 +69,11 @@ export interface SearchPage {
   readonly examined: number;
   /** Where to look on; null at the end. */
   readonly next: string | null;
+  /**
+   * All that the log has accepted since was looked at by now, in ms since 1970 by its clock; at the
+   * end: all that is held and of interest.
+   */
+  readonly backToMs: number;
 }
 
 /**
@@ -118,6 +123,8 @@ export interface AuditReader {
     /** The place behind all that there is, as far as none was left out. */
     readonly end: string;
   }>;
+  /** When the oldest event that is held was accepted, in ms since 1970; null: none is held. */
+  oldestMs(): Promise<number | null>;
   /** The whole log, oldest first. */
   readonly record: AuditScan;
   /**

@@ -6,9 +6,11 @@ import { BULK_MOST } from '../admin/schemas/inputs.ts';
 import type { AccountView } from '../admin/views.ts';
 import { waiting } from './account-act.ts';
 import { filterOf, type ListOptions, pagesOf, withFilters } from './account-list.ts';
+import { UsageError } from './exit.ts';
 import { examples, expiry, given, leaf, membership } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
+import { replayed, showReplay, withReplay } from './replay.ts';
 import { confirm, note, sayJson, table } from './terminal.ts';
 
 interface BulkOptions extends ListOptions {
@@ -35,10 +37,11 @@ export function addBulk(parent: Command, kind: AccountKind): void {
     .option('--join <team:role>', 'put them into a team, in a role', membership)
     .option('--leave <team>', 'take them out of a team')
     .option('--dry-run', 'only show what each would lose')
-    .option('--yes', 'do not ask')
-    .action((names: readonly string[], options: BulkOptions, command: Command) =>
-      runBulk(names, options, kind, command),
-    );
+    .option('--yes', 'do not ask');
+  if (kind === 'service') withReplay(bulk);
+  bulk.action((names: readonly string[], options: BulkOptions, command: Command) =>
+    runBulk(names, options, kind, command),
+  );
   bulk.description(
     'change many at a time, after a preview.\nNames and filters say which, as in `list`. Shows first what each would lose. Who is refused stays\nas it is, with the reason; 256 at a time are changed in one step, or none of them.',
   );
@@ -63,12 +66,15 @@ async function runBulk(
   const narrows = Object.keys(filter).length > 0;
   if (!narrows && names.length === 0 && options.all !== true)
     command.error('error: say which: names, filters as in `list`, or --all');
-  await withReach(options, options.dryRun !== true, async (reached) => {
+  const isAsked = options.dryRun === true || options.replay !== undefined;
+  await withReach(options, !isAsked, async (reached) => {
     const accounts = await chosen(reached, names, { kind, ...filter }, narrows || options.all);
     if (accounts.length === 0) {
       if (options.json === true) sayJson({ applied: false, items: [] });
       return note('nobody is like that: nothing was changed');
     }
+    if (options.replay !== undefined)
+      return sayBulkReplay(reached, options, accounts, kind, change);
     const preview = whole(await inParts(reached, accounts, kind, { ...change, preview: true }));
     const count = preview.items.filter(({ outcome }) => outcome === 'changed').length;
     if (options.dryRun === true || count === 0) return showPreview(options, preview);
@@ -77,6 +83,23 @@ async function runBulk(
     const how = given('waitMs', options.wait);
     report(options, await inParts(reached, accounts, kind, { ...change, ...how }), accounts.length);
   });
+}
+
+async function sayBulkReplay(
+  reached: Reached,
+  { replay: lookBack = 0, json }: BulkOptions,
+  accounts: readonly AccountView[],
+  kind: AccountKind,
+  change: BulkChange,
+): Promise<void> {
+  if (accounts.length > BULK_MOST)
+    throw new UsageError(
+      `--replay is for ${BULK_MOST} accounts at most, and these are ${accounts.length}: narrow them down`,
+    );
+  const ids = accounts.map(({ id }) => id);
+  const answer = await replayed(reached, 'changeAccounts', { kind, ids, ...change }, lookBack);
+  if (json === true) sayJson(answer);
+  else showReplay(answer, lookBack);
 }
 
 function changeIn(options: BulkOptions, command: Command): BulkChange {

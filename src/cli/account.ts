@@ -17,6 +17,7 @@ import {
   networks,
 } from './options.ts';
 import { withReach } from './reach.ts';
+import { withReplay } from './replay.ts';
 import { askFirst, confirm, note } from './terminal.ts';
 import { issueToken, type TokenOptions } from './token-output.ts';
 
@@ -183,8 +184,11 @@ export function addStanding(parent: Command, kind: AccountKind): void {
     },
   );
   examples(activate, example('activate NAME'));
-  const deactivate = lastOne(
-    dangerous(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')),
+  const deactivate = replayable(
+    lastOne(
+      dangerous(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')),
+    ),
+    kind,
   ).action(async (name: string, options: CommonOptions) => {
     askFirst(options, `Deactivate ${name}? Its calls are refused at once.`);
     await act(options, `${name} is inactive.`, ({ control, actor }) =>
@@ -192,15 +196,21 @@ export function addStanding(parent: Command, kind: AccountKind): void {
     );
   });
   examples(deactivate, example('deactivate NAME'), example('deactivate NAME --yes --wait 30s'));
-  const remove = lastOne(dangerous(leaf(parent, 'delete <name>', 'delete it for good'))).action(
-    async (name: string, options: CommonOptions) => {
-      askFirst(options, `Delete ${name}? This cannot be undone.`);
-      await act(options, `Deleted ${name}.`, ({ control, actor }) =>
-        control.administration.deleteAccount(actor, { name, kind, ...taking(options) }),
-      );
-    },
-  );
+  const remove = replayable(
+    lastOne(dangerous(leaf(parent, 'delete <name>', 'delete it for good'))),
+    kind,
+  ).action(async (name: string, options: CommonOptions) => {
+    askFirst(options, `Delete ${name}? This cannot be undone.`);
+    await act(options, `Deleted ${name}.`, ({ control, actor }) =>
+      control.administration.deleteAccount(actor, { name, kind, ...taking(options) }),
+    );
+  });
   examples(remove, example('delete NAME'));
+}
+
+/** People are refused by the proxied APIs: of them there is nothing to replay. */
+function replayable(command: Command, kind: AccountKind): Command {
+  return kind === 'service' ? withReplay(command) : command;
 }
 
 function exampleName(kind: AccountKind): string {
@@ -208,8 +218,9 @@ function exampleName(kind: AccountKind): string {
 }
 
 export function addEdit(parent: Command, kind: AccountKind): void {
-  const edit = lastOne(
-    dangerous(leaf(parent, 'edit <name>', 'change description, default role or expiry')),
+  const edit = replayable(
+    lastOne(dangerous(leaf(parent, 'edit <name>', 'change description, default role or expiry'))),
+    kind,
   );
   if (kind === 'service')
     edit.option(
@@ -244,8 +255,9 @@ export function addEdit(parent: Command, kind: AccountKind): void {
 
 export function addTeams(parent: Command, kind: AccountKind): void {
   const example = `${exampleName(kind)} --team payments`;
-  const join = dangerous(
-    leaf(parent, 'join <name>', 'put it into a team, or change its role there'),
+  const join = replayable(
+    dangerous(leaf(parent, 'join <name>', 'put it into a team, or change its role there')),
+    kind,
   )
     .requiredOption('--team <team>', 'the team')
     .requiredOption('--role <role>', 'its role on the applications of the team')
@@ -262,7 +274,7 @@ export function addTeams(parent: Command, kind: AccountKind): void {
       );
     });
   examples(join, `sallyport ${parent.name()} join ${example} --role deployer`);
-  const leave = dangerous(leaf(parent, 'leave <name>', 'take it out of a team'))
+  const leave = replayable(dangerous(leaf(parent, 'leave <name>', 'take it out of a team')), kind)
     .requiredOption('--team <team>', 'the team')
     .action(async (name: string, options: CommonOptions & { team: string }) => {
       const { team, wait } = options;
@@ -275,11 +287,13 @@ export function addTeams(parent: Command, kind: AccountKind): void {
 
 function addGrants(account: Command): void {
   const kind = 'service';
-  const grant = dangerous(
-    leaf(
-      account,
-      'grant <name>',
-      'give it a role of its own on one application, in place of all others',
+  const grant = withReplay(
+    dangerous(
+      leaf(
+        account,
+        'grant <name>',
+        'give it a role of its own on one application, in place of all others',
+      ),
     ),
   )
     .requiredOption('--application <application>', 'the application')
@@ -298,8 +312,12 @@ function addGrants(account: Command): void {
         );
       },
     );
-  examples(grant, 'sallyport account grant ci-pipeline --application Billing --role viewer');
-  const revoke = dangerous(leaf(account, 'revoke <name>', 'take a grant back'))
+  examples(
+    grant,
+    'sallyport account grant ci-pipeline --application Billing --role viewer',
+    'sallyport account grant ci-pipeline --application Billing --role viewer --replay 30d',
+  );
+  const revoke = withReplay(dangerous(leaf(account, 'revoke <name>', 'take a grant back')))
     .requiredOption('--application <application>', 'the application')
     .action(async (name: string, options: CommonOptions & { application: string }) => {
       const { application, wait } = options;

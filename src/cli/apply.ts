@@ -9,6 +9,7 @@ import { loadChecked } from './load.ts';
 import { examples, leaf } from './options.ts';
 import { type StoreOptions, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
+import { days, replayed, showReplay } from './replay.ts';
 import { confirm, note, say, sayJson, styled, visible } from './terminal.ts';
 
 interface ApplyOptions extends StoreOptions {
@@ -16,6 +17,8 @@ interface ApplyOptions extends StoreOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
+  /** Days. */
+  readonly replay?: number;
 }
 
 export function addApplyCommand(program: Command): void {
@@ -27,6 +30,11 @@ export function addApplyCommand(program: Command): void {
       'file with `accounts:`; its own `store:` counts unless --config or --server names another',
     )
     .option('--dry-run', 'only show what would be done')
+    .option(
+      '--replay <days>',
+      'also say which calls of the last days the changes would have refused or let in (7d)',
+      days,
+    )
     .option('--yes', 'do not ask')
     .action((options: ApplyOptions) => applyFile(options));
   apply.description(
@@ -35,6 +43,7 @@ export function addApplyCommand(program: Command): void {
   examples(
     apply,
     'sallyport apply -f accounts.yaml --dry-run',
+    'sallyport apply -f accounts.yaml --dry-run --replay 7d',
     'sallyport apply -f accounts.yaml --config manage.yaml --yes',
   );
 }
@@ -57,15 +66,24 @@ async function applyFile(options: ApplyOptions): Promise<void> {
         'service accounts are not applied over --server: name the store with --config',
       );
     if (options.json !== true) show(steps);
+    const { roles, teams, serviceAccounts } = accounts;
+    const declared = {
+      ...{ roles, teams, ...(serviceAccounts.length === 0 ? {} : { serviceAccounts }) },
+    };
+    const replay =
+      options.replay === undefined || steps.length === 0
+        ? null
+        : await replayed({ control, actor }, 'applyDeclaration', declared, options.replay);
+    if (replay !== null && options.json !== true) showReplay(replay, options.replay ?? 0);
+    const told = replay === null ? {} : { replay };
     if (options.dryRun === true || steps.length === 0) {
       if (options.json === true)
-        sayJson({ applied: options.dryRun !== true, changes: steps.map(shown) });
+        sayJson({ applied: options.dryRun !== true, changes: steps.map(shown), ...told });
       return;
     }
     await confirm(`Make ${counted(steps.length)}?`, options.yes);
-    const { roles, teams, serviceAccounts } = accounts;
     const answer = await administration.applyDeclaration(actor, {
-      ...{ roles, teams, ...(serviceAccounts.length === 0 ? {} : { serviceAccounts }) },
+      ...declared,
       plan: planOf(steps),
     });
     report(answer, options);

@@ -1,10 +1,12 @@
-import { administrationOf, type OperationName } from '../admin/administration.ts';
+import { administrationOf, OPERATIONS, type OperationName } from '../admin/administration.ts';
 import { AdminError } from '../admin/error.ts';
 import type { ChangePreview, Loser } from '../admin/preview.ts';
 import { PREVIEWED, type PreviewedOperation } from '../admin/schemas/inputs.ts';
-import { Shown } from './exit.ts';
+import { REPLAYED } from '../admin/trail/replay-change.ts';
+import { Shown, UsageError } from './exit.ts';
 import type { AskedOptions, Reached } from './reached.ts';
 import { differencesOf, markOf } from './record-difference.ts';
+import { replayed, showReplay } from './replay.ts';
 import { canAsk, confirm, note, say, sayJson, visible } from './terminal.ts';
 
 /**
@@ -24,15 +26,38 @@ const HARMLESS = ['createRole', 'createTeam', 'activateAccount'];
 /** Every operation shows first what it would do, where somebody wants to see it. */
 export function previewed(reached: Reached, options: AskedOptions): Reached {
   const isAsking = options.yes !== true && canAsk();
-  if (options.dryRun !== true && !isAsking) return reached;
+  const { replay } = options;
+  if (replay === undefined && options.dryRun !== true && !isAsking) return reached;
   const { control } = reached;
   const administration = administrationOf((name) => async (actor, input) => {
+    if (replay !== undefined && !OWN_WAY.includes(name))
+      await showReplayed(reached, options, replay, name, input as object);
     const operation = PREVIEWED.find((one) => one === name);
     if (operation !== undefined && !OWN_WAY.includes(name))
       await showFirst(reached, options, operation, input as object);
     return control.administration[name](actor, input as never);
   });
   return { ...reached, control: { ...control, administration } };
+}
+
+/** Held against the record instead of made; what only looks is let pass. */
+async function showReplayed(
+  reached: Reached,
+  { json }: AskedOptions,
+  lookBack: number,
+  name: OperationName,
+  input: object,
+): Promise<void> {
+  const operation = REPLAYED.find((one) => one === name);
+  if (operation === undefined) {
+    if (OPERATIONS[name].records.length > 0)
+      throw new UsageError('--replay is not for a change of that kind');
+    return;
+  }
+  const answer = await replayed(reached, operation, input, lookBack);
+  if (json === true) sayJson(answer);
+  else showReplay(answer, lookBack);
+  throw new Shown();
 }
 
 async function showFirst(

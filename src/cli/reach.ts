@@ -150,7 +150,8 @@ export async function withReach<T>(
 
 /** Loaded only where somebody wants to see first what would be done. */
 async function looking(reached: Reached, options: StoreOptions & AskedOptions): Promise<Reached> {
-  if (options.dryRun !== true && (options.yes === true || !canAsk())) return reached;
+  const isShown = options.dryRun === true || options.replay !== undefined;
+  if (!isShown && (options.yes === true || !canAsk())) return reached;
   const { previewed } = await import('./preview.ts');
   return previewed(reached, options);
 }

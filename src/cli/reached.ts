@@ -18,6 +18,8 @@ export interface AskedOptions {
   readonly yes?: boolean;
   readonly json?: boolean;
   readonly dryRun?: boolean;
+  /** Nothing is changed: days of recorded calls that the change is held against. */
+  readonly replay?: number;
   question?: string;
 }
 

@@ -5,6 +5,7 @@ import { dangerous, unapproved } from './account-act.ts';
 import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
+import { withReplay } from './replay.ts';
 import { askFirst, details, say, sayCsv, sayJson, table } from './terminal.ts';
 
 interface RoleOptions extends CommonOptions {
@@ -97,8 +98,10 @@ function addChanges(role: Command): void {
     create,
     'sallyport role create deployer --permission applications:read,deployments:* --description "May deploy"',
   );
-  const edit = lastOne(
-    dangerous(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')),
+  const edit = withReplay(
+    lastOne(
+      dangerous(leaf(role, 'edit <name>', 'change what a role allows, for everybody who has it')),
+    ),
   )
     .option('--permission <permission>', 'the whole new list (repeat, or use commas)', several)
     .option('--description <text>', 'in plain words, at most 500 characters')
@@ -117,22 +120,26 @@ function addChanges(role: Command): void {
         );
       });
     });
-  examples(edit, 'sallyport role edit deployer --permission deployments:read,deployments:run');
-  const remove = dangerous(leaf(role, 'delete <name>', 'delete a role that nobody has')).action(
-    async (name: string, options: CommonOptions) => {
-      askFirst(options, `Delete the role ${name}? This cannot be undone.`);
-      await withReach(options, true, async ({ control, actor }) => {
-        report(
-          options,
-          await control.administration.deleteRole(actor, {
-            name,
-            ...given('waitMs', options.wait),
-          }),
-          `Deleted the role ${name}.`,
-        );
-      });
-    },
+  examples(
+    edit,
+    'sallyport role edit deployer --permission deployments:read,deployments:run',
+    'sallyport role edit deployer --permission deployments:read --replay 7d',
   );
+  const remove = withReplay(
+    dangerous(leaf(role, 'delete <name>', 'delete a role that nobody has')),
+  ).action(async (name: string, options: CommonOptions) => {
+    askFirst(options, `Delete the role ${name}? This cannot be undone.`);
+    await withReach(options, true, async ({ control, actor }) => {
+      report(
+        options,
+        await control.administration.deleteRole(actor, {
+          name,
+          ...given('waitMs', options.wait),
+        }),
+        `Deleted the role ${name}.`,
+      );
+    });
+  });
   examples(remove, 'sallyport role delete deployer');
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { dangerous } from './account-act.ts';
 import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
 import { withReach } from './reach.ts';
+import { withReplay } from './replay.ts';
 import { inDoubt, report } from './role.ts';
 import { askFirst, details, note, sayCsv, sayJson, table } from './terminal.ts';
 
@@ -88,8 +89,8 @@ function addChanges(team: Command): void {
     'sallyport team create payments --application Billing,Ledger',
     'sallyport account join ci-pipeline --team payments --role deployer',
   );
-  const edit = dangerous(
-    leaf(team, 'edit <name>', 'change the applications or the description of a team'),
+  const edit = withReplay(
+    dangerous(leaf(team, 'edit <name>', 'change the applications or the description of a team')),
   )
     .option('--application <application>', 'the whole new list (repeat, or use commas)', several)
     .option('--add-application <application>', 'one more (repeat, or use commas)', several)
@@ -117,20 +118,20 @@ function addChanges(team: Command): void {
       });
     });
   examples(edit, 'sallyport team edit payments --add-application Ledger');
-  const remove = dangerous(leaf(team, 'delete <name>', 'delete a team that has no members')).action(
-    async (name: string, options: CommonOptions) => {
-      askFirst(options, `Delete the team ${name}? This cannot be undone.`);
-      await withReach(options, true, async ({ control, actor }) => {
-        report(
-          options,
-          await control.administration.deleteTeam(actor, {
-            name,
-            ...given('waitMs', options.wait),
-          }),
-          `Deleted the team ${name}.`,
-        );
-      });
-    },
-  );
+  const remove = withReplay(
+    dangerous(leaf(team, 'delete <name>', 'delete a team that has no members')),
+  ).action(async (name: string, options: CommonOptions) => {
+    askFirst(options, `Delete the team ${name}? This cannot be undone.`);
+    await withReach(options, true, async ({ control, actor }) => {
+      report(
+        options,
+        await control.administration.deleteTeam(actor, {
+          name,
+          ...given('waitMs', options.wait),
+        }),
+        `Deleted the team ${name}.`,
+      );
+    });
+  });
   examples(remove, 'sallyport team delete payments');
 }

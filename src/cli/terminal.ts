@@ -61,10 +61,15 @@ export async function confirm(question: string, yes: boolean | undefined): Promi
  * and there is nobody.
  */
 export function askFirst(
-  options: { readonly yes?: boolean; readonly dryRun?: boolean; question?: string },
+  options: {
+    readonly yes?: boolean;
+    readonly dryRun?: boolean;
+    readonly replay?: number;
+    question?: string;
+  },
   question: string,
 ): void {
-  if (options.yes === true || options.dryRun === true) return;
+  if (options.yes === true || options.dryRun === true || options.replay !== undefined) return;
   if (!canAsk())
     throw new UsageError(`this asks first ("${question}") and there is nobody to ask: add --yes`);
   options.question = question;

@@ -71,6 +71,33 @@ export function authorise(
   return typeof named === 'string' ? judgeOn(policy, account, named, permission) : refused(named);
 }
 
+/**
+ * The same about a call of which no more is known than what it asked: for the record of calls,
+ * whose requests are gone.
+ *
+ * @param route null: it is not known any more, so that some applications of `demand` may have been
+ * enough
+ */
+export function authoriseDemand(
+  policy: PolicyView,
+  account: Principal,
+  route: Pick<Route, 'application' | 'caseInsensitive'> | null,
+  { applications, permissions }: Demand,
+  method: string,
+): Authorisation {
+  if (route?.application.from === 'some')
+    return authoriseSome(policy, account, permissions, method);
+  if (route === null || !route.caseInsensitive || applications === null)
+    return judgeEach(policy, account, { applications, permissions }, method);
+  const named = new Set<string>();
+  for (const application of applications) {
+    const spelling = nameOf(policy, account, route, application);
+    if (typeof spelling !== 'string') return refused(spelling);
+    named.add(spelling);
+  }
+  return judgeEach(policy, account, { applications: [...named], permissions }, method);
+}
+
 /** Every permission that the values of the variables make. */
 function authoriseEach(
   policy: PolicyView,
@@ -238,7 +265,7 @@ function nameApplication(
 function nameOf(
   policy: PolicyView,
   account: Principal,
-  route: Route,
+  route: Pick<Route, 'caseInsensitive'>,
   text: string,
 ): string | Unnamed {
   // A server on Windows takes `crm.` for `crm`, whose role may be another.

@@ -113,6 +113,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
         );
         await opened.log.append(batchOf(instance, 2_503, entries(instance, 2_503, 2_500)));
       }
+      expect(await opened.reader.oldestMs()).toBeLessThanOrEqual(Date.now());
       const whole = await searched(opened.reader, needle, null);
       expect(whole.events.map(seqOf)).toEqual([2_502, 2_501]);
       expect(whole.pieces).toBeGreaterThan(1);
@@ -294,12 +295,16 @@ async function searched(reader: AuditReader, text: string, sinceMs: number | nul
   const events: string[] = [];
   let pieces = 0;
   let before: string | null = null;
+  let backToMs = Number.POSITIVE_INFINITY;
   do {
     const page = await reader.search({ text, sinceMs, before });
     events.push(...page.events);
     pieces += 1;
     before = page.next;
+    expect(page.backToMs).toBeLessThanOrEqual(backToMs);
+    ({ backToMs } = page);
   } while (before !== null);
+  expect(backToMs).toBe(sinceMs ?? 0);
   return { events, pieces };
 }
 

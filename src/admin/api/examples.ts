@@ -24,6 +24,7 @@ const VALUES: Json = {
   honey: false,
   id: '4kGh2mQx9ZbT',
   inDoubt: [],
+  input: { name: 'deployer', permissions: ['deployments:read'] },
   instance: 'edge-a',
   instances: 3,
   lapsed: 0,

@@ -5,6 +5,7 @@ import { DECLARATION, ROLES, TEAMS } from '../operations/policy.ts';
 import { PREVIEW } from '../operations/preview.ts';
 import { QUESTIONS } from '../operations/questions.ts';
 import { SERVICE_ACCOUNTS } from '../operations/tokens.ts';
+import { TRAIL } from '../operations/trail.ts';
 import { USAGE_ROWS } from '../operations/usage.ts';
 import { USERS } from '../operations/users.ts';
 import type { Operation } from './operation.ts';
@@ -28,6 +29,7 @@ const TAGS = [
   'Usage',
   'Instances',
   'Explain',
+  'Advice',
   'Tokens',
 ];
 
@@ -37,7 +39,7 @@ const ofPolicy = [ROLES, TEAMS, DECLARATION, APPROVALS, PREVIEW].flatMap(namesOf
 /** All that the API can, in the order of its documentation. */
 export const OPERATIONS: readonly Operation[] = [
   ...routesOf([...ofAccounts, ...ofPolicy, 'renewToken']),
-  ...routesOf(namesOf(USAGE_ROWS)),
+  ...routesOf([...namesOf(USAGE_ROWS), ...namesOf(TRAIL)]),
   ...RECORDS,
   ...routesOf(namesOf(QUESTIONS)),
   ...VERIFICATION,

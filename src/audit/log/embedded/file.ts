@@ -185,6 +185,12 @@ export class AuditFile {
     return { events: rows.map((row) => String(row.event)), numbers, next };
   }
 
+  /** When the oldest was accepted, in ms since 1970; null: there is none. */
+  oldestMs(): number | null {
+    const oldestMs = this.#oldestMs();
+    return Number.isFinite(oldestMs) ? oldestMs : null;
+  }
+
   /** About how many events there are. */
   size(): number {
     const row = this.#db.prepare('SELECT max(n) - min(n) + 1 AS size FROM events').get();

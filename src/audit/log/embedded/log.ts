@@ -123,6 +123,10 @@ class EmbeddedAudit implements AuditLog, AuditReader {
     return { ...search, next: search.next === null ? null : String(search.next) };
   }
 
+  async oldestMs(): Promise<number | null> {
+    return (await this.#worker.ask({ op: 'oldest' })).oldestMs ?? null;
+  }
+
   get record(): AuditScan {
     const worker = this.#worker;
     return {

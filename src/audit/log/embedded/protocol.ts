@@ -69,6 +69,7 @@ export type WorkerRequest =
   /** Notices after a number, oldest first; null: none, but the number of the last one. */
   | { readonly op: 'notices'; readonly after: number | null; readonly limit: number }
   | { readonly op: 'size' }
+  | { readonly op: 'oldest' }
   /** Deletes events; `anchor`: what is signed of it, null = nothing. Asked for by `due`. */
   | { readonly op: 'cut'; readonly beforeMs: number; readonly anchor: string | null }
   | { readonly op: 'close' };
@@ -87,6 +88,7 @@ export interface SearchAnswer {
   readonly examined: number;
   /** Number before which to look on; null at the end. */
   readonly next: number | null;
+  readonly backToMs: number;
 }
 
 export type WorkerAnswer =
@@ -102,6 +104,7 @@ export type WorkerAnswer =
       readonly closed?: boolean;
       readonly unvouched?: readonly WrittenOutcomes[];
       readonly size?: number;
+      readonly oldestMs?: number | null;
       readonly signed?: {
         readonly heads: readonly string[];
         readonly keys: readonly KnownKey[];

@@ -30,13 +30,9 @@ export class EmbeddedSearch {
       .all(end, start)
       .map((row) => String(row.event))
       .filter((event) => event.includes(text));
-    const over = start <= Number(first ?? 0) || this.#isOlder(start, sinceMs);
-    return { events, examined: end - start, next: over ? null : start };
-  }
-
-  /** Whether what lies before this number was accepted before. */
-  #isOlder(n: number, sinceMs: number | null): boolean {
-    if (sinceMs === null) return false;
-    return Number(this.#accepted.get(n)?.ms ?? 0) < sinceMs;
+    const beforeMs = Number(this.#accepted.get(start)?.ms ?? 0);
+    const over = start <= Number(first ?? 0) || (sinceMs !== null && beforeMs < sinceMs);
+    const backToMs = over ? (sinceMs ?? 0) : beforeMs + 1;
+    return { events, examined: end - start, next: over ? null : start, backToMs };
   }
 }

@@ -52,6 +52,8 @@ function perform(id: number, request: WorkerRequest): WorkerAnswer {
       return { id, ok: true, read: file.notices(request.after, request.limit) };
     case 'size':
       return { id, ok: true, size: file.size() };
+    case 'oldest':
+      return { id, ok: true, oldestMs: file.oldestMs() };
     case 'signed':
       return { id, ok: true, signed: signed() };
     case 'cut':

@@ -41,6 +41,16 @@ export function createRedisAuditReader(connection: RedisConnection, prefix: stri
     }
   }
 
+  async function oldestIn(key: string): Promise<number | null> {
+    try {
+      const reply = await connection.call('XRANGE', key, '-', '+', 'COUNT', 1);
+      const [first] = reply as readonly (readonly [string, readonly string[]])[];
+      return first === undefined ? null : Number.parseInt(first[0], 10);
+    } catch (fault) {
+      throw unavailable(fault);
+    }
+  }
+
   return {
     async activity({ account, before, limit }) {
       const from = before === null ? null : parseCursor(before);
@@ -75,6 +85,13 @@ export function createRedisAuditReader(connection: RedisConnection, prefix: stri
       } catch (fault) {
         throw unavailable(fault);
       }
+    },
+    async oldestMs() {
+      const oldest = await Promise.all(
+        Array.from({ length: AUDIT_PARTITIONS }, async (_, n) => oldestIn(keys.stream(n))),
+      );
+      const times = oldest.flatMap((ms) => ms ?? []);
+      return times.length === 0 ? null : Math.min(...times);
     },
     record: createRedisScan(connection, prefix),
     search: createRedisSearch(connection, prefix),

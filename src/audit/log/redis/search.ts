@@ -44,11 +44,17 @@ export function createRedisSearch(
         events: looks.flatMap(({ events }) => events),
         examined: next.filter((_place, n) => places[n] !== END).length * PIECE,
         next: next.every((place) => place === END) ? null : next.join(','),
+        backToMs: Math.max(sinceMs ?? 0, ...next.flatMap(timeIn)),
       };
     } catch (fault) {
       throw unavailable(fault);
     }
   };
+}
+
+/** After the last event that was looked at, where there are more: others may be of that moment. */
+function timeIn(place: string): readonly number[] {
+  return place === END ? [] : [Number.parseInt(place.slice(1), 10) + 1];
 }
 
 /** Throws `RangeError` for what is no cursor of ours. */

@@ -1,0 +1,32 @@
+import * as trail from '../schemas/trail.ts';
+import { replayChange } from '../trail/replay-change.ts';
+import { row } from './row.ts';
+
+/**
+ * What the record of calls says about rights. All of it needs `sallyport:activity:read` besides.
+ */
+
+/** A declaration of roles and teams fits, as where it is applied. */
+const REPLAY_BYTES = 4 * 1024 * 1024;
+
+export const TRAIL = {
+  replayChange: row({
+    needs: 'sallyport:registry:write',
+    input: trail.REPLAY,
+    run: replayChange,
+    isLong: true,
+    routes: [
+      {
+        id: 'replayChange',
+        method: 'post',
+        path: '/replay',
+        tag: 'Advice',
+        summary: 'Which recorded calls would this change have refused or let in?',
+        description:
+          'Changes nothing, and is refused as the change would be. Needs `sallyport:activity:read` besides. Every recorded call is judged by the registry as it is and as it would be; what a call asked is what its record says, for its route may be another one by now. An expiry that lies ahead refuses none. 200,000 events are looked at for one answer: `next` goes on, and answers for all of them.',
+        body: { name: 'ReplayInput', bytes: REPLAY_BYTES },
+        answers: { 200: { description: 'What would have come of it.', schema: trail.replay } },
+      },
+    ],
+  }),
+} as const;

@@ -1,0 +1,102 @@
+import type { Account } from '../../account/model.ts';
+import { Policy } from '../../account/policy.ts';
+import { type AdminActor, mustHave } from '../actor.ts';
+import { reading } from '../change.ts';
+import type { AdminContext, ChangeContext } from '../context.ts';
+import { AdminError } from '../error.ts';
+import { type Rehearsed, rehearsalOf } from '../rehearsal.ts';
+import type { TrailQuery, TrailWindow } from './port.ts';
+import { type ReplayResult, replay } from './replay.ts';
+import { routesByName } from './routes.ts';
+
+/** Operations whose effect on recorded calls can be asked for. */
+export const REPLAYED = [
+  'editRole',
+  'deleteRole',
+  'editTeam',
+  'deleteTeam',
+  'editAccount',
+  'activateAccount',
+  'deactivateAccount',
+  'deleteAccount',
+  'changeAccounts',
+  'joinTeam',
+  'leaveTeam',
+  'grantRole',
+  'revokeGrant',
+  'applyDeclaration',
+] as const;
+
+export type Replayed = (typeof REPLAYED)[number];
+
+const REPLAY_DAYS = 7;
+
+export interface ReplayInput extends Partial<TrailQuery> {
+  readonly operation: Replayed;
+  /** What that operation takes. */
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+export interface Replay extends ReplayResult {
+  readonly window: TrailWindow;
+  /** False: nothing is known here of the routes, and each record counts as it reads. */
+  readonly routesKnown: boolean;
+  /** Goes on where this answer ended, and answers for all of it; null: that was all. */
+  readonly next: string | null;
+}
+
+/** The operations, on another store. */
+export type ReplayedOn = (context: ChangeContext) => {
+  readonly [Name in Replayed]: (actor: AdminActor, input: never) => Promise<unknown>;
+};
+
+/**
+ * What a change would have done to the calls of the last days, had it been in force: it is made on
+ * a rehearsal of the registry by the operation that makes it in earnest, with the rights of the
+ * actor, and every recorded call is judged by the registry before it and after it. Changes nothing.
+ * Throws what the change itself would throw.
+ */
+export async function replayChange(
+  context: AdminContext,
+  actor: AdminActor,
+  { operation, input, days = REPLAY_DAYS, cursor = null }: ReplayInput,
+  on: ReplayedOn,
+): Promise<Replay> {
+  mustHave(actor, 'sallyport:activity:read');
+  const { store, clock, instance, trails } = context;
+  if (trails === undefined)
+    throw new AdminError('unavailable', 'the record of calls cannot be read here');
+  const made: Rehearsed[] = [];
+  const rehearsal = rehearsalOf(store, (one) => void made.push(one));
+  const before = await reading(() => rehearsal.snapshot());
+  const how = operation === 'changeAccounts' ? { preview: false } : {};
+  const asked = { ...input, ...how } as never;
+  mustBeWhole(await on({ store: rehearsal, clock, instance })[operation](actor, asked));
+  const after = await rehearsal.snapshot();
+  const { fold, window, next } = await trails.read({ days, cursor });
+  const routes = await routesByName(context);
+  const result = await replay(fold, {
+    store,
+    before: Policy.of(before.roles, before.teams),
+    after: Policy.of(after.roles, after.teams),
+    changed: changedBy(made),
+    routes,
+    nowMs: clock.wallMs(),
+  });
+  return { window, ...result, routesKnown: routes !== null, next };
+}
+
+/** Of a plan of which a part could not be made. */
+function mustBeWhole(answer: unknown): void {
+  const { fault = null } = Object(answer) as { readonly fault?: AdminError | null };
+  if (fault !== null) throw new AdminError(fault.code, fault.message);
+}
+
+/** Accounts as they are after all of these; null: deleted. */
+function changedBy(made: readonly Rehearsed[]): ReadonlyMap<string, Account | null> {
+  const changed = new Map<string, Account | null>();
+  for (const { commit } of made)
+    for (const change of commit.changes)
+      if (change.kind === 'account') changed.set(change.key, change.record);
+  return changed;
+}

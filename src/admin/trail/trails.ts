@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import type { AuditReader } from '../../audit/port.ts';
+import type { Clock } from '../../clock.ts';
+import { AdminError, invalid } from '../error.ts';
+import type { Trail, TrailQuery, TrailSource } from './port.ts';
+import { TrailReading } from './reading.ts';
+
+/** Days that may be looked back. */
+export const DAYS_MOST = 90;
+/** Events looked at for one answer; the next one goes on from there. */
+const EXAMINED_MAX = 200_000;
+/** Readings that are kept, to go on with: some 35 MB each at their longest. */
+const KEPT = 2;
+const KEPT_MS = 10 * 60_000;
+/** What was read to its end so short a time ago is not read anew. */
+const FRESH_MS = 15_000;
+/** Answers that may wait for one that is being made: each reads by itself. */
+const WAITING_MAX = 8;
+
+export interface TrailOptions {
+  readonly audit: AuditReader;
+  readonly clock: Clock;
+  readonly examinedMax?: number;
+}
+
+export function createTrails(options: TrailOptions): TrailSource {
+  return new Trails(options);
+}
+
+interface Kept {
+  readonly reading: TrailReading;
+  readonly usedMs: number;
+}
+
+class Trails implements TrailSource {
+  readonly #options: TrailOptions;
+  /** In the order of their last use. */
+  readonly #kept = new Map<string, Kept>();
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(options: TrailOptions) {
+    this.#options = options;
+  }
+
+  async read(query: TrailQuery): Promise<Trail> {
+    if (this.#waiting >= WAITING_MAX)
+      throw new AdminError('conflict', 'others are having the record of calls read: try again');
+    this.#waiting += 1;
+    try {
+      const read = this.#last.then(() => this.#read(query));
+      this.#last = read.catch(() => undefined);
+      return await read;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  async #read({ days, cursor = null }: TrailQuery): Promise<Trail> {
+    this.#tidy();
+    const [name, reading] = cursor === null ? this.#begun(days) : this.#goingOn(cursor);
+    try {
+      await reading.readOn(this.#options.examinedMax ?? EXAMINED_MAX);
+    } catch (error) {
+      // How far it came is not known: nobody goes on with it.
+      this.#kept.delete(name);
+      throw error;
+    }
+    const { fold, window, isOver } = reading;
+    return { fold, window, next: isOver ? null : name };
+  }
+
+  #begun(days: number): readonly [string, TrailReading] {
+    const nowMs = this.#options.clock.wallMs();
+    for (const [name, { reading }] of this.#kept)
+      if (reading.isOver && reading.days === days && Math.abs(nowMs - reading.beganMs) < FRESH_MS)
+        return [name, reading];
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size >= KEPT && oldest !== undefined) this.#kept.delete(oldest);
+    const name = randomBytes(16).toString('base64url');
+    return this.#use(name, new TrailReading(this.#options.audit, days, nowMs));
+  }
+
+  #goingOn(cursor: string): readonly [string, TrailReading] {
+    const kept = this.#kept.get(cursor);
+    if (kept !== undefined) return this.#use(cursor, kept.reading);
+    const message = 'is not known here, or not any more: ask again without it, and of one gate';
+    throw invalid([{ field: 'cursor', message }]);
+  }
+
+  #use(name: string, reading: TrailReading): readonly [string, TrailReading] {
+    this.#kept.delete(name);
+    this.#kept.set(name, { reading, usedMs: this.#options.clock.monotonicMs() });
+    return [name, reading];
+  }
+
+  #tidy(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [name, { usedMs }] of this.#kept)
+      if (nowMs - usedMs > KEPT_MS) this.#kept.delete(name);
+  }
+}
