@@ -106,6 +106,11 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
     async () => (await import('./who-can.ts')).addWhoCanCommand,
   ),
   known(
+    'advise [options]',
+    'what is granted and was not used, with changes to review',
+    async () => (await import('./advise.ts')).addAdviseCommand,
+  ),
+  known(
     'instances [options]',
     'the running gates: their leases, and how far each has come',
     async () => (await import('./instances.ts')).addInstancesCommand,

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { TrailWindow } from '../admin/trail/port.ts';
 import type { ReplayItem, ReplayPart } from '../admin/trail/replay.ts';
 import type { Replay, Replayed } from '../admin/trail/replay-change.ts';
 import { DAYS_MOST } from '../admin/trail/trails.ts';
@@ -38,18 +39,22 @@ export async function replayed(
   try {
     let answer = await ask(null);
     while (answer.next !== null) {
-      const { since, from, until, examined } = answer.window;
-      const [span, read] = [
-        Date.parse(until) - Date.parse(since),
-        Date.parse(until) - Date.parse(from),
-      ];
-      bar.at(examined, read <= 0 ? 0 : Math.round((examined * span) / read));
+      bar.at(...lookedBack(answer.window));
       answer = await ask(answer.next);
     }
     return answer;
   } finally {
     bar.end();
   }
+}
+
+/** Events that were looked at, and about how many there are. */
+export function lookedBack({ since, from, until, examined }: TrailWindow): [number, number] {
+  const [all, read] = [since, from].map((at) => Date.parse(until) - Date.parse(at)) as [
+    number,
+    number,
+  ];
+  return [examined, read <= 0 ? 0 : Math.round((examined * all) / read)];
 }
 
 export function showReplay(answer: Replay, lookBack: number): void {

@@ -11,6 +11,7 @@ import { type ConsoleContext, type Env, guard, isOurs } from './guard.ts';
 import { html } from './html.ts';
 import { accountChangePages } from './pages/account-changes.ts';
 import { activityPages } from './pages/activity.ts';
+import { advicePages } from './pages/advice.ts';
 import { APPROVALS, approvalsPages } from './pages/approvals.ts';
 import { bulkPages } from './pages/bulk.ts';
 import { csvPages, questionCsvPages } from './pages/csv.ts';
@@ -75,6 +76,7 @@ export function createConsole(parts: ConsoleParts): Console {
   tryPages(app, parts);
   approvalsPages(app, parts);
   activityPages(app, parts);
+  advicePages(app, parts);
   verificationPages(app, parts);
   instancesPages(app, parts);
   profilePages(app, parts, throttle);

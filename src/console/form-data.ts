@@ -55,4 +55,5 @@ const NEXT_SECTIONS: readonly string[] = [
   'profile',
   'who-can',
   'try',
+  'advice',
 ];

@@ -10,7 +10,7 @@ import { openEmbeddedAudit } from '../../src/audit/log/embedded/log.ts';
 import { createRedisAuditLog } from '../../src/audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
 import type { AuditLog, AuditReader } from '../../src/audit/port.ts';
-import { systemClock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import type { Route } from '../../src/decision/route.ts';
 import { openEmbeddedRegistry } from '../../src/registry/embedded/registry.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
@@ -31,6 +31,8 @@ export interface TrailBench {
   readonly store: RegistryStore;
   readonly audit: AuditReader;
   readonly admin: Administration;
+  /** Of the administration: so much later than it is. */
+  readonly clock: Clock & { aheadMs: number };
   /** Another administration of the same, that looks at so many events for an answer. */
   adminOf(examinedMax: number): Administration;
   /** Appends decisions of calls, each permit with its outcome, as one instance. */
@@ -50,7 +52,11 @@ export async function openTrailBench(
   if (kind === 'redis' && findRedisServer() === null) return null;
   const { store, log, audit, close } = kind === 'redis' ? await onRedis() : await embedded();
   await store.initialise(seededRoles(new Date().toISOString()));
-  const clock = systemClock;
+  const clock = {
+    aheadMs: 0,
+    wallMs: () => Date.now() + clock.aheadMs,
+    monotonicMs: () => systemClock.monotonicMs() + clock.aheadMs,
+  };
   const adminOf = (examinedMax?: number) =>
     createAdministration({
       ...{ store, clock, instance: null, routes: () => routes },
@@ -70,7 +76,7 @@ export async function openTrailBench(
       instance,
       calls.flatMap((call, n) => linesOf(instance, n, call)),
     );
-  return { store, audit, admin: adminOf(), adminOf, record, append, close };
+  return { store, audit, clock, admin: adminOf(), adminOf, record, append, close };
 }
 
 function linesOf(instance: string, n: number, call: Recorded): readonly string[] {

@@ -1,3 +1,4 @@
+import { advise } from '../advice/advise.ts';
 import * as trail from '../schemas/trail.ts';
 import { replayChange } from '../trail/replay-change.ts';
 import { row } from './row.ts';
@@ -10,6 +11,24 @@ import { row } from './row.ts';
 const REPLAY_BYTES = 4 * 1024 * 1024;
 
 export const TRAIL = {
+  advise: row({
+    needs: 'sallyport:registry:read',
+    input: trail.ADVISE,
+    run: advise,
+    isLong: true,
+    routes: [
+      {
+        id: 'advise',
+        method: 'get',
+        path: '/advice',
+        tag: 'Advice',
+        summary: 'What is granted and was not used?',
+        description:
+          'Holds what is granted against the recorded calls: permissions, applications, grants and memberships that nobody used, roles that a narrower one could replace, dormant accounts, old tokens, accounts that expire and call. Each with its evidence and a change for review; changes nothing. Needs `sallyport:activity:read` besides. 200,000 events are looked at for one answer: `next` goes on, and findings come with the last answer.',
+        answers: { 200: { description: 'What is worth a look.', schema: trail.advice } },
+      },
+    ],
+  }),
   replayChange: row({
     needs: 'sallyport:registry:write',
     input: trail.REPLAY,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { REFUSALS } from '../../refusal.ts';
+import { FINDING_KINDS } from '../advice/finding.ts';
 import { REPLAYED } from '../trail/replay-change.ts';
 import { DAYS_MOST } from '../trail/trails.ts';
 import { component, moment, text, whole } from './words.ts';
@@ -23,6 +24,17 @@ export const REPLAY = {
     .record(z.string(), z.unknown())
     .describe('What it takes: `{ "name": "deployer", "permissions": ["deployments:read"] }`.'),
   ...TRAIL,
+} as const;
+
+export const ADVISE = {
+  days: whole(1, DAYS_MOST)
+    .optional()
+    .describe('What was not used for so many days (1 to 90, default 30).'),
+  tokenOlderThanDays: whole(1, 3650)
+    .optional()
+    .describe('A token is old from so many days on (default 180).'),
+  expiringWithinDays: whole(1, 3650).optional().describe('Default 30.'),
+  cursor: TRAIL.cursor,
 } as const;
 
 const count = z.int().min(0);
@@ -95,4 +107,58 @@ export const replay = component(
     next: z.string().nullable().describe('Goes on where this ended; null: that was all.'),
   }),
   'What a change would have done to recorded calls.',
+);
+
+const finding = component(
+  'AdviceFinding',
+  z.object({
+    kind: z.enum(FINDING_KINDS),
+    target: z.object({ kind: z.enum(['account', 'role', 'team']), name: z.string() }),
+    words: z.string().describe('One sentence for people.'),
+    evidence: z.object({
+      calls: count.describe('Calls that speak for it; none where it is that there were none.'),
+      first: moment.nullable(),
+      last: moment.nullable(),
+      samples: names.describe('Request ids of some of them.'),
+      details: names.describe('One sentence each.'),
+    }),
+    change: z
+      .object({
+        command: z.string().describe('As a command line.'),
+        operation: z
+          .string()
+          .nullable()
+          .describe('The operation, as `/replay` takes it; null: it takes none such.'),
+        input: z.record(z.string(), z.unknown()).nullable(),
+        declaration: z
+          .string()
+          .nullable()
+          .describe('YAML for a file that `apply` takes; null: it cannot be declared.'),
+      })
+      .nullable()
+      .describe('For review: nothing of it is made. Null: nothing can be proposed.'),
+  }),
+  'Something that is granted and not used, or that will soon not do.',
+);
+
+export const advice = component(
+  'Advice',
+  z.object({
+    window: trailWindow,
+    next: z
+      .string()
+      .nullable()
+      .describe('Goes on where this ended; findings come with the last answer. Null: this is it.'),
+    accounts: count.describe('Accounts that were held against the record.'),
+    accountsCut: z
+      .boolean()
+      .describe('There are more than are looked at (20,000): of roles and teams nothing is said.'),
+    tooShort: z
+      .boolean()
+      .describe('The record is shorter than a day: nothing is said of what was not used.'),
+    counts: z
+      .object(Object.fromEntries(FINDING_KINDS.map((kind) => [kind, count])))
+      .describe('How many there are of each kind, named or not.'),
+    items: z.array(finding).describe('At most 50 of each kind.'),
+  }),
 );

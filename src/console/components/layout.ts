@@ -29,6 +29,8 @@ interface Entry {
   readonly name: string;
   readonly path: string;
   readonly needs: OwnPermission;
+  /** And this. */
+  readonly besides?: OwnPermission;
 }
 
 const TRAFFIC: readonly Entry[] = [
@@ -43,6 +45,12 @@ const MANAGEMENT: readonly Entry[] = [
 const ASKING: readonly Entry[] = [
   { name: 'Who Can', path: '/who-can', needs: 'sallyport:registry:read' },
   { name: 'Try It', path: '/try', needs: 'sallyport:registry:read' },
+  {
+    name: 'Worth a Look',
+    path: '/advice',
+    needs: 'sallyport:registry:read',
+    besides: 'sallyport:activity:read',
+  },
 ];
 const APPROVALS: Entry = {
   name: 'Approvals',
@@ -54,10 +62,14 @@ const WATCHING: readonly Entry[] = [
   { name: 'Instances', path: '/instances', needs: 'sallyport:instances:read' },
 ];
 
+function maySee(visitor: Visitor, { needs, besides = needs }: Entry): boolean {
+  return visitor.may(needs) && visitor.may(besides);
+}
+
 /** The first page that somebody may see. */
 export function homeOf(visitor: Visitor): string {
   return (
-    [...TRAFFIC, ...MANAGEMENT, ...ASKING, ...WATCHING].find(({ needs }) => visitor.may(needs))
+    [...TRAFFIC, ...MANAGEMENT, ...ASKING, ...WATCHING].find((entry) => maySee(visitor, entry))
       ?.path ?? '/profile'
   );
 }
@@ -137,7 +149,7 @@ function group(
   entries: readonly Entry[],
   { visitor, section }: PageFrame,
 ): Slot {
-  const shown = entries.filter(({ needs }) => visitor.may(needs));
+  const shown = entries.filter((entry) => maySee(visitor, entry));
   if (shown.length === 0) return '';
   return html`<div>${title === null ? '' : html`<h2>${title}</h2>`}<ul>${shown.map(
     ({ name, path }) =>

@@ -227,7 +227,7 @@ async function attention(c: ConsoleContext, parts: ConsoleParts): Promise<Slot> 
       ? ''
       : html`<div class="flow"><p>${title} <a class="small" href="/service-accounts?show=${filter}">Show ${page.total > page.items.length ? `all ${countWords(page.total)}` : 'all'}</a></p><ul class="chips">${names(page.items)}</ul></div>`;
   return card(
-    { title: 'Worth a look' },
+    { title: 'Worth a look', actions: html`<a href="/advice">What was not used</a>` },
     html`<div class="columns">${part(expiring, 'These expire within 30 days.', 'expiring-30')}${part(unused, 'The tokens of these were not used for 90 days.', 'unused-90')}</div>`,
   );
 }

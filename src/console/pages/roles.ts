@@ -5,6 +5,7 @@ import { doneNotice, goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
 import { badge, card, chips, longTable, notice } from '../components/parts.ts';
+import { asksReplay, replayButton, replayCard, replayFor } from '../components/replay.ts';
 import { confirming } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
@@ -12,6 +13,8 @@ import type { ConsoleParts } from '../parts.ts';
 import { permissionsWords, plural } from '../words.ts';
 
 const SECTION = '/roles';
+/** Of what an address proposes, in characters. */
+const LONGEST = 32_768;
 const CRUMBS = [{ name: 'Roles', path: SECTION }];
 
 type Failed = Extract<Attempted<unknown>, { done: false }>;
@@ -34,9 +37,14 @@ export function rolesPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(`${SECTION}/:name`, (c) => showRole(c, parts, doneNotice(c)));
   app.get(`${SECTION}/:name/edit`, async (c) => {
     const { role } = await administration.showRole(c.var.visitor.actor, { name: nameIn(c) });
+    // Somebody has proposed them: shown, and saved by whoever looks at them.
+    const proposed = c.req
+      .query('permissions')
+      ?.slice(0, LONGEST)
+      .split(/[\s,]+/);
     return roleForm(c, parts, {
       ...role,
-      permissions: role.permissions.join('\n'),
+      permissions: (proposed ?? role.permissions).join('\n'),
       version: role.version,
     });
   });
@@ -49,16 +57,18 @@ export function rolesPages(app: Hono<Env>, parts: ConsoleParts): void {
     // them.
     const permissions =
       name === ADMINISTRATOR_ROLE ? {} : { permissions: form.list('permissions') };
-    const attempted = await attempt(() =>
-      confirming(c, parts).editRole(visitor.actor, { name, description, version, ...permissions }),
-    );
+    const input = { name, description, version, ...permissions };
+    const values = { name, description, permissions: form.text('permissions'), version };
+    if (asksReplay(c)) {
+      const replay = () => replayFor(parts.control, visitor.actor, 'editRole', input);
+      const tried = await attempt(async () => replayCard(await replay()));
+      return tried.done
+        ? roleForm(c, parts, values, null, tried.value)
+        : roleForm(c, parts, values, tried);
+    }
+    const attempted = await attempt(() => confirming(c, parts).editRole(visitor.actor, input));
     if (attempted.done) return goOn(c, `${SECTION}/${name}`, 'changed');
-    return roleForm(
-      c,
-      parts,
-      { name, description, permissions: form.text('permissions'), version },
-      attempted,
-    );
+    return roleForm(c, parts, values, attempted);
   });
   app.post(`${SECTION}/:name/delete`, async (c) => {
     const attempted = await attempt(() =>
@@ -165,17 +175,18 @@ function roleForm(
   parts: ConsoleParts,
   values: RoleValues,
   failed: Failed | null = null,
+  replay: Slot = '',
 ): Response | Promise<Response> {
   const isNew = values.version === undefined;
   const path = isNew ? SECTION : `${SECTION}/${values.name}`;
   const faults = failed?.faults ?? [];
   const isFixed = values.name === ADMINISTRATOR_ROLE && !isNew;
-  const content = html`${faultSummary(failed?.message ?? null, faults)}<div class="columns"><section class="card"><div class="card-body">
+  const content = html`${faultSummary(failed?.message ?? null, faults)}${replay}<div class="columns"><section class="card"><div class="card-body">
 <form class="stack" method="post" action="${isNew ? '/new/role' : `${path}/edit`}">${formFields(c.var.visitor)}
 ${isNew ? textField({ name: 'name', label: 'Name', value: values.name, isRequired: true, maxLength: 64, isFirst: true, faults }) : html`<input type="hidden" name="version" value="${values.version}">`}
 ${textField({ name: 'description', label: 'Description', value: values.description, faults, hint: 'What somebody with this role is there for.' })}
 ${isFixed ? html`<p class="quiet">The permissions of this role are fixed: somebody must always be able to put things right.</p>` : areaField({ name: 'permissions', label: 'Permissions', value: values.permissions, rows: 8, faults, hint: 'One on each line, such as deployments:read. An asterisk stands for all of a kind at the end (deployments:*), for any word in the middle (deployments:*:read)' })}
-<div class="actions"><button class="primary">${isNew ? 'Create' : 'Save'}</button><a class="button" href="${path}">Cancel</a></div></form></div></section>
+<div class="actions"><button class="primary">${isNew ? 'Create' : 'Save'}</button>${isNew ? '' : replayButton(c.var.visitor)}<a class="button" href="${path}">Cancel</a></div></form></div></section>
 ${card({ title: 'Permissions to choose from' }, askedFor(parts))}</div>`;
   const crumbs = isNew ? CRUMBS : [...CRUMBS, { name: values.name, path }];
   return show(

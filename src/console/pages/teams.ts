@@ -5,6 +5,7 @@ import { type Attempted, attempt } from '../attempt.ts';
 import { areaField, faultSummary, formFields, textField } from '../components/form.ts';
 import { card, chips, empty, longTable, notice } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
+import { asksReplay, replayButton, replayCard, replayFor } from '../components/replay.ts';
 import { confirming } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
@@ -12,6 +13,8 @@ import type { ConsoleParts } from '../parts.ts';
 import { countWords, moment, plural } from '../words.ts';
 
 const SECTION = '/teams';
+/** Of what an address proposes, in characters. */
+const LONGEST = 65_536;
 const CRUMBS = [{ name: 'Teams', path: SECTION }];
 /** Applications named in the list of teams. */
 const NAMED = 6;
@@ -36,7 +39,15 @@ export function teamsPages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(`${SECTION}/:name`, (c) => showTeam(c, parts, doneNotice(c)));
   app.get(`${SECTION}/:name/edit`, async (c) => {
     const team = await administration.showTeam(c.var.visitor.actor, { name: nameIn(c) });
-    return teamForm(c, { ...team, applications: team.applications.join('\n') });
+    // Somebody has proposed to take these away: shown, and saved by whoever looks at it.
+    const without = new Set(
+      c.req
+        .query('without')
+        ?.slice(0, LONGEST)
+        .split(/[\s,]+/),
+    );
+    const applications = team.applications.filter((one) => !without.has(one)).join('\n');
+    return teamForm(c, { ...team, applications });
   });
   app.post(`${SECTION}/:name/edit`, async (c) => {
     const { form, visitor } = c.var;
@@ -46,14 +57,15 @@ export function teamsPages(app: Hono<Env>, parts: ConsoleParts): void {
       description: form.text('description'),
       version: Number(form.word('version')),
     };
-    const attempted = await attempt(() =>
-      confirming(c, parts).editTeam(visitor.actor, {
-        ...values,
-        applications: form.list('applications'),
-      }),
-    );
-    if (!attempted.done)
-      return teamForm(c, { ...values, applications: form.text('applications') }, attempted);
+    const input = { ...values, applications: form.list('applications') };
+    const shown = { ...values, applications: form.text('applications') };
+    if (asksReplay(c)) {
+      const replay = () => replayFor(parts.control, visitor.actor, 'editTeam', input);
+      const tried = await attempt(async () => replayCard(await replay()));
+      return tried.done ? teamForm(c, shown, null, tried.value) : teamForm(c, shown, tried);
+    }
+    const attempted = await attempt(() => confirming(c, parts).editTeam(visitor.actor, input));
+    if (!attempted.done) return teamForm(c, shown, attempted);
     return showTeam(c, parts, receiptNotice('The change is made.', attempted.value.revocation));
   });
   app.post(`${SECTION}/:name/delete`, async (c) => {
@@ -182,16 +194,17 @@ function teamForm(
   c: ConsoleContext,
   values: TeamValues,
   failed: Failed | null = null,
+  replay: Slot = '',
 ): Response | Promise<Response> {
   const isNew = values.version === undefined;
   const path = isNew ? SECTION : `${SECTION}/${values.name}`;
   const faults = failed?.faults ?? [];
-  const content = html`${faultSummary(failed?.message ?? null, faults)}<section class="card"><div class="card-body">
+  const content = html`${faultSummary(failed?.message ?? null, faults)}${replay}<section class="card"><div class="card-body">
 <form class="stack" method="post" action="${isNew ? '/new/team' : `${path}/edit`}">${formFields(c.var.visitor)}
 ${isNew ? textField({ name: 'name', label: 'Name', value: values.name, isRequired: true, maxLength: 64, isFirst: true, faults }) : html`<input type="hidden" name="version" value="${values.version}">`}
 ${textField({ name: 'description', label: 'Description', value: values.description, faults })}
 ${areaField({ name: 'applications', label: 'Applications', value: values.applications, rows: 8, faults, hint: 'One on each line, as the paths of the routes name them.' })}
-<div class="actions"><button class="primary">${isNew ? 'Create' : 'Save'}</button><a class="button" href="${path}">Cancel</a></div></form></div></section>`;
+<div class="actions"><button class="primary">${isNew ? 'Create' : 'Save'}</button>${isNew ? '' : replayButton(c.var.visitor)}<a class="button" href="${path}">Cancel</a></div></form></div></section>`;
   const crumbs = isNew ? CRUMBS : [...CRUMBS, { name: values.name, path }];
   return show(
     c,

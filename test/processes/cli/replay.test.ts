@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Advice } from '../../../src/admin/advice/advise.ts';
 import type { Replay } from '../../../src/admin/trail/replay-change.ts';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { owner } from '../../support/gateway.ts';
@@ -68,6 +69,14 @@ describe('changes against recorded calls on the command line', () => {
       const told = await shell.json<{ replay: Replay }>(...apply, ...ways[way]);
       expect(told.replay.refuses.calls).toBe(3);
     });
+  });
+
+  it.each(['--config', '--server'] as const)('says what is worth a look, by %s', async (way) => {
+    const advice = await shell.json<Advice>('advise', '--days', '90d', ...ways[way]);
+    expect(advice).toMatchObject({ next: null, tooShort: true, items: [] });
+    const said = await shell.run('advise', '--token-older-than', '1', ...ways[way]);
+    expect([said.code, said.out]).toEqual([0, '']);
+    expect(said.err).toContain('Less than a day is on record');
   });
 
   it('takes days and nothing else, and not of people', async () => {

@@ -1,0 +1,150 @@
+import type { Account } from '../../account/model.ts';
+import { Policy } from '../../account/policy.ts';
+import { turn } from '../../turns.ts';
+import { type AdminActor, mustHave } from '../actor.ts';
+import { reading } from '../change.ts';
+import type { AdminContext } from '../context.ts';
+import { AdminError } from '../error.ts';
+import type { TrailFold } from '../trail/fold.ts';
+import type { TrailQuery, TrailWindow } from '../trail/port.ts';
+import { routesByName } from '../trail/routes.ts';
+import { FINDING_KINDS, type Finding, type FindingKind } from './finding.ts';
+import { AccountAdvice } from './of-accounts.ts';
+import { dormant, expiring, type ListAdvice, oldTokens } from './of-lists.ts';
+import { adviceOnRole, adviceOnTeam } from './of-policy.ts';
+import { RegistryUse } from './usage.ts';
+
+/** Findings of one kind that are named; all are counted. */
+const NAMED_MAX = 50;
+/** Accounts that are held against the record; more are not, and roles and teams then neither. */
+const ACCOUNTS_MAX = 20_000;
+const PAGE = 200;
+/** Accounts that are judged in one turn of the loop. */
+const AT_ONCE = 20;
+/** A shorter record does not say what is not needed. */
+const SHORTEST_MS = 86_400_000;
+
+const DEFAULTS = { days: 30, tokenOlderThanDays: 180, expiringWithinDays: 30 } as const;
+
+export interface AdviseInput extends Partial<TrailQuery> {
+  /** A token is old from so many days on; default 180. */
+  readonly tokenOlderThanDays?: number;
+  /** Default 30. */
+  readonly expiringWithinDays?: number;
+}
+
+export interface Advice {
+  readonly window: TrailWindow;
+  /** Goes on where this ended; findings come with the last answer. Null: this is it. */
+  readonly next: string | null;
+  /** Accounts that were held against the record. */
+  readonly accounts: number;
+  /** There are more accounts than are looked at, so that of roles and teams nothing is said. */
+  readonly accountsCut: boolean;
+  /** The record is shorter than a day: nothing is said of what was not used. */
+  readonly tooShort: boolean;
+  /** How many there are of each kind, named or not. */
+  readonly counts: Readonly<Record<FindingKind, number>>;
+  /** At most 50 of each kind, the kinds in the order of their table. */
+  readonly items: readonly Finding[];
+}
+
+/**
+ * What is granted held against what the record says was used: permissions, applications, grants and
+ * memberships that nobody needs, accounts that a narrower role would have served, dormant ones, old
+ * tokens, expiries that will hurt. Each with its evidence and a change for review; nothing is
+ * changed.
+ */
+export async function advise(
+  context: AdminContext,
+  actor: AdminActor,
+  input: AdviseInput,
+): Promise<Advice> {
+  mustHave(actor, 'sallyport:activity:read');
+  const { trails } = context;
+  if (trails === undefined)
+    throw new AdminError('unavailable', 'the record of calls cannot be read here');
+  const { days = DEFAULTS.days, cursor = null } = input;
+  const { fold, window, next } = await trails.read({ days, cursor });
+  const found = new Found();
+  // What was not used is known when all was read, and not sooner.
+  if (next !== null)
+    return found.answer(window, next, { accounts: 0, isCut: false, tooShort: false });
+  const tooShort = Date.parse(window.until) - Date.parse(window.from) < SHORTEST_MS;
+  const looked = tooShort
+    ? { accounts: 0, isCut: false }
+    : await judgeUse(context, fold, window, found);
+  const asked = { context, actor, fold, most: NAMED_MAX };
+  const { tokenOlderThanDays = DEFAULTS.tokenOlderThanDays } = input;
+  const { expiringWithinDays = DEFAULTS.expiringWithinDays } = input;
+  found.addList('account-dormant', await dormant(asked, days));
+  found.addList('token-old', await oldTokens(asked, tokenOlderThanDays));
+  found.addList('account-expiring', await expiring(asked, expiringWithinDays));
+  return found.answer(window, null, { ...looked, tooShort });
+}
+
+async function judgeUse(
+  context: AdminContext,
+  fold: TrailFold,
+  { from }: TrailWindow,
+  found: Found,
+): Promise<{ readonly accounts: number; readonly isCut: boolean }> {
+  const { store, clock } = context;
+  const { roles, teams } = await reading(() => store.snapshot());
+  const policy = Policy.of(roles, teams);
+  const use = new RegistryUse(policy, await routesByName(context), clock.wallMs());
+  const advice = new AccountAdvice(policy, use, roles, from);
+  let accounts = 0;
+  let cursor: string | null = null;
+  do {
+    const page: { readonly items: readonly Account[]; readonly next: string | null } =
+      await reading(() => store.accounts({ cursor, limit: PAGE }));
+    for (const [at, account] of page.items.entries()) {
+      if (at % AT_ONCE === 0) await turn();
+      const used = use.take(account, fold.accounts.get(account.id) ?? null);
+      found.add(advice.of(used));
+    }
+    accounts += page.items.length;
+    cursor = page.next;
+  } while (cursor !== null && accounts < ACCOUNTS_MAX);
+  if (cursor !== null) return { accounts, isCut: true };
+  const byName = (a: { readonly name: string }, b: { readonly name: string }) =>
+    a.name < b.name ? -1 : 1;
+  for (const role of [...roles].sort(byName)) found.add(adviceOnRole(role, use, from));
+  for (const team of [...teams].sort(byName)) found.add(adviceOnTeam(team, use, policy, from));
+  return { accounts, isCut: false };
+}
+
+/** Findings by kind: the first of each are named. */
+class Found {
+  readonly #counts = new Map<FindingKind, number>();
+  readonly #named = new Map<FindingKind, Finding[]>();
+
+  add(findings: readonly Finding[]): void {
+    for (const finding of findings) {
+      const { kind } = finding;
+      this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+      const named = this.#named.get(kind) ?? [];
+      if (named.length < NAMED_MAX) named.push(finding);
+      this.#named.set(kind, named);
+    }
+  }
+
+  addList(kind: FindingKind, { items, total }: ListAdvice): void {
+    this.#counts.set(kind, total);
+    this.#named.set(kind, [...items]);
+  }
+
+  answer(
+    window: TrailWindow,
+    next: string | null,
+    looked: { readonly accounts: number; readonly isCut: boolean; readonly tooShort: boolean },
+  ): Advice {
+    const { accounts, isCut, tooShort } = looked;
+    const counts = Object.fromEntries(
+      FINDING_KINDS.map((kind) => [kind, this.#counts.get(kind) ?? 0]),
+    ) as Record<FindingKind, number>;
+    const items = FINDING_KINDS.flatMap((kind) => this.#named.get(kind) ?? []);
+    return { window, next, accounts, accountsCut: isCut, tooShort, counts, items };
+  }
+}

@@ -1,0 +1,49 @@
+import { counted } from '../trail/words.ts';
+import type { Advice } from './advise.ts';
+import type { Evidence, FindingKind } from './finding.ts';
+
+/** What a kind of finding is about, as a heading. */
+export const KIND_WORDS: Readonly<Record<FindingKind, string>> = {
+  'role-narrower': 'A narrower role would do',
+  'permissions-unused': 'Permissions that were not used',
+  'permissions-wide': 'Patterns of which little was used',
+  'role-unused': 'Roles that let nothing in',
+  'application-unused': 'Applications that nobody called',
+  'grant-unused': 'Grants that were not used',
+  'membership-unused': 'Memberships that were not used',
+  'account-dormant': 'Accounts that were not let in',
+  'token-old': 'Old tokens',
+  'account-expiring': 'Accounts that expire and call',
+};
+
+/** One sentence about what speaks for a finding; empty where it is that there were no calls. */
+export function evidenceWords({ calls, first, last, samples }: Evidence): string {
+  if (calls === 0 || first === null || last === null) return '';
+  const when = `from ${minute(first)} to ${minute(last)} UTC`;
+  const [sample] = samples;
+  return `${counted(calls, 'call')}, ${when}${sample === undefined ? '' : `; for example request ${sample}`}.`;
+}
+
+/** How much was found, and how far that reaches. */
+export function adviceWords({
+  items,
+  counts,
+  accountsCut,
+  tooShort,
+  window,
+}: Advice): readonly string[] {
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const { calls, examined } = window;
+  return [
+    `${counted(all, 'finding')} by ${counted(calls, 'call')} in ${counted(examined, 'event')}.`,
+    ...(items.length < all ? [`At most 50 of each kind are named: ${items.length} in all.`] : []),
+    ...(accountsCut
+      ? ['There are more accounts than are looked at: nothing is said of roles and teams.']
+      : []),
+    ...(tooShort ? ['Less than a day is on record: nothing is said of what was not used.'] : []),
+  ];
+}
+
+function minute(at: string): string {
+  return at.slice(0, 16).replace('T', ' ');
+}
