@@ -8,6 +8,7 @@ import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { undecidedRoutes } from '../config/undecided-routes.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
 import type { Finding } from '../store/redis-finding.ts';
+import { findUnapprovable } from './check-approvals.ts';
 import { findOwnLinks } from './check-links.ts';
 import { type InspectorOptions, inspectRedis, showFinding } from './check-redis.ts';
 import { checkWritten } from './check-written.ts';
@@ -101,10 +102,11 @@ async function tried(config: Config, options: CheckOptions): Promise<Tried> {
       : NOTHING;
   const audit =
     config.audit.store === null ? NOTHING : await lookedInto(config, config.audit.store, options);
+  const approvals = store.length === 0 ? await findUnapprovable(config, options) : [];
   const ofAudit = audit.unreachable.map((line) => `audit.store: ${line}`);
   return {
     unreachable: [...store, ...redis.unreachable, ...ofAudit, ...upstreams],
-    findings: [...redis.findings, ...audit.findings, ...links],
+    findings: [...redis.findings, ...audit.findings, ...links, ...approvals],
   };
 }
 

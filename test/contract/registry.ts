@@ -21,6 +21,7 @@ import {
   update,
 } from './registry-records.ts';
 import { tombstonesContract } from './registry-tombstones.ts';
+import { waitingContract } from './registry-waiting.ts';
 
 /**
  * What every registry store keeps, whatever it is built on. A backend brings a fresh, empty store
@@ -848,6 +849,7 @@ export function registryContract(backend: RegistryBackend): void {
 
     listsContract(() => under);
     tombstonesContract(() => under);
+    waitingContract(() => under);
 
     function need(context: TestContext, power: 'freeze' | 'second'): void {
       const reason = backend.lacks[power];

@@ -46,6 +46,18 @@ describe('dangerous acts on the command line', () => {
     expect(await shell.run(...wanted, '--without-approval')).toMatchObject({ code: 0 });
   });
 
+  it('are looked into by check: who could approve what, and which role is not there', async () => {
+    shell.write('odd.yaml', CONFIG.replace('release]', 'release, lost]'));
+    const { findings } = await shell.json<{ findings: readonly { found: string }[] }>(
+      ...['check', '--config', 'odd.yaml', '--connect'],
+    );
+    expect(findings.map(({ found }) => found)).toEqual([
+      expect.stringContaining('one account alone could approve a change to administrator'),
+      expect.stringContaining('one account alone could approve a change to release'),
+      expect.stringContaining('there is no role lost'),
+    ]);
+  });
+
   it('say what they would do, and do nothing, with --dry-run', async () => {
     const dry = await shell.run('account', 'deactivate', 'ci', '--dry-run', ...store);
     expect(dry).toMatchObject({ code: 0, err: '' });
