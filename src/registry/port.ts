@@ -186,7 +186,9 @@ export interface RegistryStore extends RegistrySource {
   /** The last use of each token of an account that is known. */
   uses(account: string): Promise<readonly TokenUse[]>;
   accountByName(name: string): Promise<Account | null>;
-  /** Many by their ids, in order, in as few readings as can be; 256 at most. `seq`: not after any. */
+  /**
+   * Many by their ids, in order, in as few readings as can be; 256 at most. `seq`: not after any.
+   */
   accountsById(
     ids: readonly string[],
   ): Promise<{ readonly seq: number; readonly accounts: readonly (Account | null)[] }>;
