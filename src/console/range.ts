@@ -68,9 +68,12 @@ function spanText(sinceMs: number, untilMs: number): string {
   return `${since} to ${sameDay ? until.slice(11) : until} UTC`;
 }
 
+/** A day, and the parts of hours at its ends. */
+const TIME_OF_DAY_MS = 26 * 60 * MINUTE_MS;
+
 /** Beginnings of bins: by the time of day where a day or less is looked at, else with the date. */
 export function labelsOf(startsMs: readonly number[], lengthMs: number): readonly string[] {
-  const isLong = lengthMs > 24 * 60 * MINUTE_MS;
+  const isLong = lengthMs > TIME_OF_DAY_MS;
   return startsMs.map((ms) => {
     const iso = new Date(ms).toISOString();
     return isLong ? `${iso.slice(5, 10)} ${iso.slice(11, 16)}` : iso.slice(11, 16);

@@ -29,7 +29,7 @@
         ? ''
         : zoom === undefined
           ? 'Point at the chart, or use the arrow keys.'
-          : 'Point at the chart, or use the arrow keys. Drag, or hold Shift and press Enter, for a part of the time.';
+          : 'Point at the chart, or use the arrow keys. Drag, or hold Shift with them and then press Enter, to look at a part of the time.';
     readout.textContent = hint;
     readout.hidden = false;
     plot.tabIndex = 0;
