@@ -8,7 +8,8 @@ Every command, made of the program itself: \`sallyport help COMMAND\` says the s
 \`npx --no-install sallyport\`.
 
 Exit codes: 0 done, 1 refused or not found, 2 wrong usage or configuration, 3 store or server
-unreachable.
+unreachable. [On the command line](COMMAND-LINE.md) says what \`-o\`, \`--watch\`, \`--context\` and the
+pager do.
 
 ## Options of most commands
 

@@ -44,6 +44,7 @@ const SECTIONS: readonly (readonly [title: string, entries: readonly Entry[]])[]
       ['docs/CONCEPTS.md', 'Concepts'],
       ['docs/TOKENS.md', 'Tokens and rotation'],
       ['docs/WEBHOOKS.md', 'Webhooks'],
+      ['docs/COMMAND-LINE.md', 'On the command line'],
       ['README.md', 'All in one page'],
       ['docs/FAQ.md', 'Questions'],
     ],

@@ -11,14 +11,21 @@ import type { WhoCan } from './who-can.ts';
 export interface CsvList<Item> {
   readonly header: string;
   line(item: Item): string;
+  readonly names: readonly string[];
+  /** The cells of its lines. */
+  rows(item: Item): readonly (readonly Cell[])[];
 }
 
 type Columns<Item> = readonly (readonly [name: string, value: (item: Item) => Cell])[];
 
 function listOf<Item>(columns: Columns<Item>): CsvList<Item> {
+  const names = columns.map(([name]) => name);
+  const cells = (item: Item) => columns.map(([, value]) => value(item));
   return {
-    header: csvLine(columns.map(([name]) => name)),
-    line: (item) => csvLine(columns.map(([, value]) => value(item))),
+    header: csvLine(names),
+    line: (item) => csvLine(cells(item)),
+    names,
+    rows: (item) => [cells(item)],
   };
 }
 
@@ -29,8 +36,13 @@ function linesOf<Item, Line>(
   spread: (item: Item) => readonly Line[],
   columns: Columns<Line>,
 ): CsvList<Item> {
-  const { header, line } = listOf(columns);
-  return { header, line: (item) => spread(item).map(line).join('') };
+  const { header, line, names, rows } = listOf(columns);
+  return {
+    header,
+    line: (item) => spread(item).map(line).join(''),
+    names,
+    rows: (item) => spread(item).flatMap(rows),
+  };
 }
 
 const FIGURES = [
@@ -136,6 +148,17 @@ export type CsvListName = keyof typeof CSV_LISTS;
 export function csvLines(list: CsvListName, items: readonly unknown[]): string {
   const { line } = CSV_LISTS[list] as CsvList<unknown>;
   return items.map((item) => line(item)).join('');
+}
+
+/** The same columns for a terminal: `tokenCreatedAt` is TOKEN CREATED AT, and nothing is `-`. */
+export function wideCells(list: CsvListName, items: readonly unknown[]) {
+  const { names, rows } = CSV_LISTS[list] as CsvList<unknown>;
+  const headings = names.map((name) => name.replace(/(?=[A-Z])/g, ' ').toUpperCase());
+  const text = (cell: Cell) => (cell === null || cell === undefined || cell === '' ? '-' : cell);
+  return {
+    headings,
+    rows: items.flatMap(rows).map((cells) => cells.map((cell) => String(text(cell)))),
+  };
 }
 
 /**

@@ -5,9 +5,21 @@ import { CSV_LISTS, csvLines, mustBeWhole } from '../admin/lists-csv.ts';
 import { bindingWords } from '../admin/restriction.ts';
 import type { AccountView, TokenView } from '../admin/views.ts';
 import { LIST_SORTS, type ListSort } from '../registry/listing/query.ts';
-import { type CommonOptions, count, examples, given, leaf, withCsv } from './options.ts';
+import { watched, withWatch } from './looking.ts';
+import {
+  type CommonOptions,
+  count,
+  examples,
+  given,
+  leaf,
+  withCsv,
+  withLimit,
+  withNames,
+} from './options.ts';
+import { progressBar } from './progress.ts';
 import { type Reached, withReach } from './reach.ts';
-import { details, note, sayJson, table } from './terminal.ts';
+import { readOn, writeOut } from './screen/out.ts';
+import { details, note, say, sayJson, sayWide, table } from './terminal.ts';
 
 export interface ListOptions extends CommonOptions {
   readonly search?: string;
@@ -23,10 +35,8 @@ export interface ListOptions extends CommonOptions {
   readonly prefix?: string;
   readonly sort?: ListSort;
   readonly reverse?: boolean;
-  readonly limit?: number;
 }
 
-const LIMIT_MOST = 10_000_000;
 /** Accounts in one question. */
 const PAGE = 500;
 
@@ -37,25 +47,29 @@ export function addListAndShow(parent: Command, kind: AccountKind): void {
   const word = kind === 'service' ? 'account' : 'user';
   const noun = kind === 'service' ? 'service accounts' : 'users';
   addList(parent, kind, noun);
-  const show = leaf(parent, 'show <name>', `show one of the ${noun}`).action(
-    async (name: string, options: CommonOptions) => {
+  const show = withWatch(leaf(parent, 'show <name>', `show one of the ${noun}`));
+  show.action(
+    watched(async (name: string, options: CommonOptions) => {
       await withReach(options, false, async ({ control, actor }) => {
         const account = await control.administration.showAccount(actor, { name, kind });
         if (options.json === true) sayJson({ account });
         else describe(account);
       });
-    },
+    }),
   );
+  withNames(show, (told: { readonly account: AccountView }) => [told.account.name]);
   examples(show, `sallyport ${word} show ${kind === 'service' ? 'ci-pipeline' : 'alice'}`);
 }
 
 function addList(parent: Command, kind: AccountKind, noun: string): void {
   const summary = `list the ${noun}; with filters, those to which all of them apply`;
-  const list = withCsv(withFilters(leaf(parent, 'list', summary), kind))
+  const list = withWatch(withLimit(withCsv(withFilters(leaf(parent, 'list', summary), kind))))
     .addOption(new Option('--sort <column>', 'default: name').choices(LIST_SORTS))
     .option('--reverse', 'in descending order')
-    .option('--limit <number>', 'show so many at most; default: all', count(1, LIMIT_MOST))
-    .action((options: ListOptions) => runList(options, kind, noun));
+    .action(watched((options: ListOptions) => runList(options, kind, noun)));
+  withNames(list, ({ accounts }: { readonly accounts: readonly AccountView[] }) =>
+    accounts.map(({ name }) => name),
+  );
   if (kind === 'user') {
     examples(list, 'sallyport user list --role administrator');
     return;
@@ -66,7 +80,9 @@ function addList(parent: Command, kind: AccountKind, noun: string): void {
     'sallyport account list --team payments --status active',
     'sallyport account list --unused 90',
     'sallyport account list --older-than 180 --sort tokenCreatedAt --limit 20',
-    'sallyport account list --expiring 14 --json | jq -r ".accounts[].name"',
+    'sallyport account list --expiring 14 -o name',
+    "sallyport account list -o jsonpath='{.accounts[*].id}'",
+    'sallyport account list --status expired --watch 10',
     'sallyport account list --csv > accounts.csv',
   );
 }
@@ -105,19 +121,27 @@ export function withFilters(command: Command, kind: AccountKind): Command {
 async function runList(options: ListOptions, kind: AccountKind, noun: string): Promise<void> {
   const { sort, order, ...filter } = filterOf(options);
   // Its columns are always there: an empty one would say that a token was never used.
-  const uses = options.csv === true && kind === 'service' ? { lastUsed: true } : {};
+  const isWide = options.csv === true || options.output?.kind === 'wide';
+  const uses = isWide && kind === 'service' ? { lastUsed: true } : {};
   const query = { kind, ...filter, ...uses, ...given('sort', sort), ...given('order', order) };
   const most = options.limit ?? Number.POSITIVE_INFINITY;
   await withReach(options, false, async (reached) => {
     const printer = printerFor(options, sort);
     let [shown, total] = [0, 0];
     const damaged = new Set<string>();
-    for await (const page of pagesOf(reached, query, most)) {
-      if (options.csv === true) mustBeWhole(page);
-      for (const id of page.damaged) damaged.add(id);
-      total = page.total;
-      shown += page.items.length;
-      printer.page(page.items);
+    const progress = progressBar(noun);
+    try {
+      for await (const page of pagesOf(reached, query, most)) {
+        if (options.csv === true) mustBeWhole(page);
+        for (const id of page.damaged) damaged.add(id);
+        total = page.total;
+        shown += page.items.length;
+        printer.page(page.items);
+        progress.at(shown, Math.min(total, most));
+        await readOn();
+      }
+    } finally {
+      progress.end();
     }
     printer.end();
     if (damaged.size > 0)
@@ -158,17 +182,40 @@ interface Printer {
 
 function printerFor(options: ListOptions, sort: ListSort | undefined): Printer {
   if (options.csv === true) return csvPrinter();
+  if (options.output?.kind === 'name') return namePrinter();
+  if (options.output?.kind === 'wide') return widePrinter();
   return options.json === true ? jsonPrinter() : tablePrinter(options, sort);
 }
 
 /** Page by page: of many accounts none are held in memory. */
 function csvPrinter(): Printer {
-  process.stdout.write(CSV_LISTS.accounts.header);
+  writeOut(CSV_LISTS.accounts.header);
   return {
     page: (accounts) => {
-      process.stdout.write(csvLines('accounts', accounts));
+      writeOut(csvLines('accounts', accounts));
     },
     end: () => {},
+  };
+}
+
+function namePrinter(): Printer {
+  return {
+    page: (accounts) => {
+      for (const { name } of accounts) say(name);
+    },
+    end: () => {},
+  };
+}
+
+function widePrinter(): Printer {
+  const accounts: AccountView[] = [];
+  return {
+    page: (more) => {
+      accounts.push(...more);
+    },
+    end: () => {
+      if (accounts.length > 0) sayWide('accounts', accounts);
+    },
   };
 }
 

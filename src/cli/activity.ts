@@ -4,9 +4,10 @@ import type { Followed } from '../admin/activity.ts';
 import { type ActivityFilter, readFilter } from '../admin/activity-filter.ts';
 import { formatEvent } from './event-line.ts';
 import { UsageError } from './exit.ts';
+import { paged, withPager } from './looking.ts';
 import { type CommonOptions, count, examples, given, leaf, moment } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
-import { note, say } from './terminal.ts';
+import { note, say, sayJsonLine } from './terminal.ts';
 
 export interface FilterOptions extends CommonOptions, ActivityFilter {}
 
@@ -24,12 +25,14 @@ export function addActivityCommands(program: Command): void {
     leaf(program, 'activity <name>', 'what an account did, and what was done to it'),
   )
     .option('--id', 'the name is the id of an account, which may have been deleted')
-    .action((name: string, options: ActivityOptions, command: Command) => {
-      const byId = options.id === true;
-      if (byId && options.follow === true)
-        command.error('error: --follow goes by the name of an account, not by --id');
-      return readEvents(byId ? { id: name } : { name }, options);
-    });
+    .action(
+      paged(async (name: string, options: ActivityOptions, command: Command) => {
+        const byId = options.id === true;
+        if (byId && options.follow === true)
+          command.error('error: --follow goes by the name of an account, not by --id');
+        await readEvents(byId ? { id: name } : { name }, options);
+      }),
+    );
   examples(
     activity,
     'sallyport activity ci-pipeline --follow',
@@ -67,14 +70,15 @@ export function withFilters(command: Command): Command {
 }
 
 export function withReading(command: Command): Command {
-  return withFilters(command)
+  return withPager(withFilters(command))
     .option('-f, --follow', 'go on showing events as they come')
     .option('-n, --limit <count>', 'how many of the newest events (default: 50)', count(1, 1000));
 }
 
 /** Shows the newest events, oldest first; with `--follow`, further ones as they come. */
 export async function readEvents(account: AccountRef | null, options: ReadOptions): Promise<void> {
-  const show = (event: string) => say(options.json === true ? event : formatEvent(event));
+  const show = (event: string) =>
+    options.json === true ? sayJsonLine(event) : say(formatEvent(event));
   await withReach(options, false, async (reached) => {
     if (options.follow === true) return follow(reached, account, options, show);
     const events = await newest(reached, account, options);

@@ -7,6 +7,8 @@ import { unapproved } from './account-act.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
 import { examples, leaf } from './options.ts';
+import { actOn } from './place/acted-on.ts';
+import { placeOf, placeWords } from './place/place.ts';
 import { type StoreOptions, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
 import { days, replayed, showReplay } from './replay.ts';
@@ -27,7 +29,7 @@ export function addApplyCommand(program: Command): void {
   )
     .requiredOption(
       '-f, --file <file>',
-      'file with `accounts:`; its own `store:` counts unless --config or --server names another',
+      'file with `accounts:`; its own `store:` counts unless --config, --server or --context names another',
     )
     .option('--dry-run', 'only show what would be done')
     .option(
@@ -55,13 +57,13 @@ async function applyFile(options: ApplyOptions): Promise<void> {
   if (accounts.roles.length + accounts.teams.length + accounts.serviceAccounts.length === 0) {
     throw new UsageError(`${file} declares nothing: it has no accounts:, or nothing in it`);
   }
-  const isTold = options.server !== undefined || options.config !== undefined;
   const { withoutApproval = false } = options;
-  const store = namesStore && !isTold ? { config: file, withoutApproval } : options;
-  await withReach(store, options.dryRun !== true, async ({ control, actor }) => {
+  const store = namesStore && !isTold(options) ? { config: file, withoutApproval } : options;
+  actOn(() => placeWords(placeOf(store)));
+  await withReach(store, options.dryRun !== true, async ({ control, actor, place }) => {
     const { administration } = control;
     const steps = await planDeclaration(administration, actor, accounts);
-    if (options.server !== undefined && steps.some(({ kind }) => kind === 'service account'))
+    if (place.server !== null && steps.some(({ kind }) => kind === 'service account'))
       throw new UsageError(
         'service accounts are not applied over --server: name the store with --config',
       );
@@ -88,6 +90,12 @@ async function applyFile(options: ApplyOptions): Promise<void> {
     });
     report(answer, options);
   });
+}
+
+/** A store is named for this command: more than the file's own. */
+function isTold({ config, server, context }: StoreOptions): boolean {
+  const asked = process.env.SALLYPORT_CONTEXT ?? '';
+  return [config, server, context].some((one) => one !== undefined) || asked !== '';
 }
 
 /** What was and was not applied; throws for the fault that ended it. */

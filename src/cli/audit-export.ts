@@ -7,8 +7,8 @@ import { EXPORT_FORMATS, type ExportFormat, eventWriter } from '../audit/export/
 import { OCSF_VERSION } from '../audit/export/ocsf.ts';
 import { accountOf, type FilterOptions, filterOf, withFilters } from './activity.ts';
 import { ExportFile } from './export-file.ts';
-import { Progress } from './export-progress.ts';
 import { examples, leaf } from './options.ts';
+import { Progress } from './progress.ts';
 import { type Reached, withReach } from './reach.ts';
 import { storePlace } from './store-place.ts';
 import { note, sayJson } from './terminal.ts';
@@ -58,7 +58,7 @@ async function exportEvents(file: string, options: ExportOptions): Promise<void>
   const account = accountOf(options);
   const { format, gzip = false } = options;
   await withReach(options, false, async (reached) => {
-    const store = storePlace(options, reached.config);
+    const store = storePlace(reached.place, reached.config);
     const wanted = JSON.stringify({ store, account, filter, format, gzip });
     const begin = { wanted, since: since ?? null, until: until ?? null, startedMs };
     const target = new ExportFile(file, gzip, begin);
@@ -93,17 +93,20 @@ async function writePages(
   const keptMs = (config?.audit.retention.days ?? 0) * 86_400_000;
   const firstMs = since === null ? startedMs - keptMs : Date.parse(since);
   const times = { ...(since === null ? {} : { since }), ...(until === null ? {} : { until }) };
-  const progress = new Progress();
+  const progress = new Progress('events');
   const query = { account, ...filter, ...times, limit: PAGE, everything: true };
-  while (!target.state.whole) {
-    const { bytes, cursor } = target.state;
-    const { items, next } = await control.activityPage(actor, { ...query, cursor });
-    const text = (bytes === 0 ? writer.header : '') + items.map(writer.write).join('');
-    target.add(text, items.length, next);
-    const backTo = next === null ? null : timeInCursor(next);
-    const words = `${target.state.events} events${backTo === null ? '' : `, back to ${backTo.slice(0, 19)}Z`}`;
-    const share = (startedMs - Date.parse(backTo ?? '')) / (startedMs - firstMs);
-    progress.show(Number.isFinite(share) && firstMs < startedMs ? share : null, words);
+  try {
+    while (!target.state.whole) {
+      const { bytes, cursor } = target.state;
+      const { items, next } = await control.activityPage(actor, { ...query, cursor });
+      const text = (bytes === 0 ? writer.header : '') + items.map(writer.write).join('');
+      target.add(text, items.length, next);
+      const backTo = next === null ? null : timeInCursor(next);
+      const words = `${target.state.events} events${backTo === null ? '' : `, back to ${backTo.slice(0, 19)}Z`}`;
+      const share = (startedMs - Date.parse(backTo ?? '')) / (startedMs - firstMs);
+      progress.show(Number.isFinite(share) && firstMs < startedMs ? share : null, words);
+    }
+  } finally {
+    progress.end();
   }
-  progress.clear();
 }

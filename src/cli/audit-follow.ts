@@ -5,7 +5,7 @@ import { Refused } from './exit.ts';
 import { metricsAddress, serveMetrics } from './metrics-server.ts';
 import { type StoreOptions, withReach } from './reach.ts';
 import { signalled } from './signals.ts';
-import { note, say, visible } from './terminal.ts';
+import { note, say, sayJsonLine, visible } from './terminal.ts';
 
 export interface FollowVerifyOptions extends StoreOptions {
   readonly json?: boolean;
@@ -33,11 +33,9 @@ export async function followVerification(
     if (server !== null) note(`Metrics: http://${hostOf(address!.host)}:${server.port}/metrics`);
     const observer = {
       found: (finding: { readonly kind: string; readonly message: string }) =>
-        say(
-          options.json === true
-            ? JSON.stringify(finding)
-            : visible(`${finding.kind}: ${finding.message}`),
-        ),
+        options.json === true
+          ? sayJsonLine(JSON.stringify(finding))
+          : say(visible(`${finding.kind}: ${finding.message}`)),
       read: (read: FollowState) => {
         const isFirst = state.readMs === 0;
         state = read;

@@ -3,8 +3,9 @@ import { readableEvent } from '../audit/event/read.ts';
 import { requestWords } from '../audit/search/request-words.ts';
 import { formatEvent } from './event-line.ts';
 import { Refused, UsageError } from './exit.ts';
-import { Progress } from './export-progress.ts';
+import { paged, withPager } from './looking.ts';
 import { type CommonOptions, examples, given, leaf, moment } from './options.ts';
+import { Progress } from './progress.ts';
 import { withReach } from './reach.ts';
 import { details, say, sayJson } from './terminal.ts';
 
@@ -13,17 +14,19 @@ interface ShowOptions extends CommonOptions {
 }
 
 export function addShowCommand(audit: Command): void {
-  const show = leaf(
-    audit,
-    'show <request-id>',
-    'what was decided about one request, what came of it, who asked, why, and by which rule',
+  const show = withPager(
+    leaf(
+      audit,
+      'show <request-id>',
+      'what was decided about one request, what came of it, who asked, why, and by which rule',
+    ),
   )
     .option(
       '--since <when>',
       'it is not older than that, so nothing older is searched: 15m, 24h …',
       moment,
     )
-    .action(showRequest);
+    .action(paged(showRequest));
   examples(
     show,
     'sallyport audit show k3x9q0a7bz1m-00000002f --config manage.yaml',
@@ -54,7 +57,7 @@ async function showRequest(requestId: string, options: ShowOptions): Promise<voi
 
 /** Newest first. Pages may be empty: the request may lie far back. */
 async function search(requestId: string, options: ShowOptions): Promise<string[]> {
-  const progress = new Progress();
+  const progress = new Progress('events');
   const events: string[] = [];
   await withReach(options, false, async ({ control, actor }) => {
     const query = { account: null, requestId, ...given('since', options.since), limit: 500 };
@@ -64,9 +67,8 @@ async function search(requestId: string, options: ShowOptions): Promise<string[]
       events.push(...page.items);
       if (page.next === null) break;
       cursor = page.next;
-      progress.show(null, `searched ${pages * 200_000} events …`);
+      progress.show(null, `searched ${pages * 200_000} events`);
     }
-  });
-  progress.clear();
+  }).finally(() => progress.end());
   return events;
 }

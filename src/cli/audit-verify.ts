@@ -55,13 +55,7 @@ async function verifyRecord(path: string | undefined, options: VerifyOptions): P
     return followVerification(options, trust);
   }
   const bar = progressBar('events');
-  const result =
-    path === undefined
-      ? await withReach(options, false, ({ control, actor }) =>
-          control.verification.run(actor, { trust }, bar.at),
-        )
-      : ((await verifySpool(path, trust, bar.at)) ?? (await verifyExport(path, trust, bar.at)));
-  bar.end();
+  const result = await verified(path, trust, options, bar.at).finally(() => bar.end());
   if (options.writeTrust !== undefined) writeTrust(options.writeTrust, result.trust);
   const { findings, gaps, edits } = result;
   if (options.json === true) sayJson(result);
@@ -74,6 +68,19 @@ async function verifyRecord(path: string | undefined, options: VerifyOptions): P
   const told = resultWords(result);
   if (gaps + edits > 0) throw new Refused(told);
   if (options.json !== true) say(told);
+}
+
+async function verified(
+  path: string | undefined,
+  trust: Trust | null,
+  options: StoreOptions,
+  progress: (done: number, of: number) => void,
+): Promise<AuditVerification> {
+  if (path !== undefined)
+    return (await verifySpool(path, trust, progress)) ?? verifyExport(path, trust, progress);
+  return withReach(options, false, ({ control, actor }) =>
+    control.verification.run(actor, { trust }, progress),
+  );
 }
 
 /** Null: the path is that of an export. */

@@ -4,6 +4,7 @@ import { addExportCommand } from './audit-export.ts';
 import { addReindexCommand } from './audit-reindex.ts';
 import { addShowCommand } from './audit-show.ts';
 import { addAuditVerify } from './audit-verify.ts';
+import { paged } from './looking.ts';
 import { examples, group, leaf } from './options.ts';
 
 interface TailOptions extends ReadOptions {
@@ -14,7 +15,7 @@ export function addAuditCommands(program: Command): void {
   const audit = group(program, 'audit', 'the record of all calls and changes');
   const tail = withReading(leaf(audit, 'tail', 'the newest events of everybody'))
     .option('--account <name>', 'of this account alone')
-    .action((options: TailOptions) => readEvents(accountOf(options), options));
+    .action(paged((options: TailOptions) => readEvents(accountOf(options), options)));
   examples(
     tail,
     'sallyport audit tail --follow',

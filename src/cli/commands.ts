@@ -91,6 +91,11 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
     async () => (await import('./apply.ts')).addApplyCommand,
   ),
   known(
+    'context',
+    'contexts: places by name, and which of them is in use',
+    async () => (await import('./context.ts')).addContextCommands,
+  ),
+  known(
     'registry',
     'the whole registry: begin one, move it to another store',
     async () => (await import('./registry.ts')).addRegistryCommands,
@@ -127,10 +132,13 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
   ),
   known(
     'completion <shell>',
-    'print a script that lets a shell complete commands and options',
+    'print a script that lets a shell complete commands, options and names',
     async () => (await import('./completion.ts')).addCompletionCommand,
   ),
 ]);
+
+/** Asked by the scripts of `completion`, and in no help. */
+const HIDDEN = '__complete';
 
 /** Looks at all commands, and so needs them. */
 const LOOKS_AT_ALL = 'completion';
@@ -144,6 +152,8 @@ const LOOKS_AT_ALL = 'completion';
 export function commandsFor(words: readonly string[] | null): Promise<readonly Add[]> {
   const [first, second] = (words ?? [LOOKS_AT_ALL]).filter((word) => !word.startsWith('-'));
   const name = (first === 'help' ? second : first) ?? '';
+  if (first === HIDDEN)
+    return Promise.all([import('./complete-names.ts').then((one) => one.addCompleteCommand)]);
   if (name === LOOKS_AT_ALL) return Promise.all([...COMMANDS.values()].map(({ load }) => load()));
   const named = COMMANDS.get(name);
   if (first !== 'help' && named !== undefined) return Promise.all([named.load()]);

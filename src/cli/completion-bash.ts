@@ -2,6 +2,7 @@ import {
   byExpectation,
   type CompletedCommand,
   type Expected,
+  offered,
   offeredArguments,
   quoted,
   valuedOptions,
@@ -23,7 +24,7 @@ _sallyport_options() {
 ${tree.map(optionsBranch).join('')}  esac
 }
 
-# What may follow an option: empty, text, file, or the words themselves.
+# What may follow an option: empty, text, file, names:KIND, or the words themselves.
 _sallyport_value() {
   case $1 in
 ${byExpectation(valuedOptions(tree)).map(valueBranch).join('')}  esac
@@ -57,8 +58,7 @@ function valueBranch({
   readonly keys: readonly string[];
   readonly value: Expected;
 }): string {
-  const answer = value.kind === 'words' ? value.words.join(' ') : value.kind;
-  return `    ${keys.map(quoted).join(' | ')}) echo ${quoted(answer)} ;;\n`;
+  return `    ${keys.map(quoted).join(' | ')}) echo ${quoted(offered(value).join(' '))} ;;\n`;
 }
 
 /** Bash gives \`--status=active\` as three words, and whatever holds a colon as several too. */
@@ -94,6 +94,11 @@ const FUNCTION = `_sallyport() {
   fi
   case $offer in
     '' | text) ;;
+    names:*)
+      while IFS= read -r word; do
+        COMPREPLY+=("$word")
+      done < <(command "\${COMP_WORDS[0]}" __complete -- "\${offer#names:}" "$current" "\${COMP_LINE-}" 2>/dev/null </dev/null)
+      ;;
     file)
       compopt -o filenames 2>/dev/null
       local IFS=$'\\n'

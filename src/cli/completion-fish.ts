@@ -2,6 +2,7 @@ import {
   byExpectation,
   type CompletedCommand,
   type Expected,
+  offered,
   offeredArguments,
   valuedOptions,
 } from './completion-tree.ts';
@@ -19,7 +20,7 @@ function __sallyport_options
 ${tree.map(optionsBranch).join('')}    end
 end
 
-# What may follow an option: empty, text, file, or the words themselves.
+# What may follow an option: empty, text, file, names:KIND, or the words themselves.
 function __sallyport_value
     switch "$argv[1]"
 ${byExpectation(valuedOptions(tree)).map(valueBranch).join('')}    end
@@ -62,7 +63,7 @@ function valueBranch({
   readonly keys: readonly string[];
   readonly value: Expected;
 }): string {
-  return `        case ${keys.map(quoted).join(' ')}\n${lines(value.kind === 'words' ? value.words : [value.kind])}`;
+  return `        case ${keys.map(quoted).join(' ')}\n${lines(offered(value))}`;
 }
 
 const FUNCTION = `function __sallyport_complete
@@ -103,6 +104,10 @@ const FUNCTION = `function __sallyport_complete
     end
     if test "$offer" = file
         set offer (__fish_complete_path $current)
+    else if string match -q -- 'names:*' "$offer"
+        set -l program (commandline -opc)[1]
+        type -fq -- $program; or return
+        set offer (command $program __complete -- (string replace names: '' -- $offer) "$current" (commandline -cp) 2>/dev/null </dev/null)
     else if test "$offer" = text
         return
     end

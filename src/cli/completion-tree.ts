@@ -1,9 +1,22 @@
 import type { Argument, Command, Option } from 'commander';
 
+/** Names that are looked up at the moment at which somebody asks for them. */
+export const NAMED = [
+  'account',
+  'user',
+  'role',
+  'team',
+  'application',
+  'instance',
+  'context',
+] as const;
+export type Named = (typeof NAMED)[number];
+
 /** What may follow an option, or stand in the place of an argument. */
 export type Expected =
   | { readonly kind: 'text' }
   | { readonly kind: 'file' }
+  | { readonly kind: 'names'; readonly of: Named }
   | { readonly kind: 'words'; readonly words: readonly string[] };
 
 export interface CompletedOption {
@@ -52,7 +65,7 @@ function commandsFrom(
         ? null
         : isHelp(command, parent)
           ? siblings(parent)
-          : expected(argument, argument.name()),
+          : expected(argument, subjectOf(path, argument.name())),
   };
   return [
     described,
@@ -72,13 +85,33 @@ function siblings(parent: Command): Expected {
 function optionOf(option: Option): CompletedOption {
   const flags = [option.short, option.long].filter((flag) => typeof flag === 'string');
   const takesValue = option.required || option.optional;
-  const name = /[<[]([^>\]]+)/.exec(option.flags)?.[1] ?? '';
+  const said = /[<[]([^>\]]+)/.exec(option.flags)?.[1] ?? '';
+  const named = NAMED.find((one) => option.long === `--${one}`);
+  const name = said === 'name' && named !== undefined ? named : said;
   return { flags, summary: option.description, value: takesValue ? expected(option, name) : null };
 }
 
-/** A value that calls itself a file is completed as one. */
+/** Commands whose `<name>` is that of something that there is, by their first word. */
+const SUBJECTS: Readonly<Record<string, Named>> = {
+  account: 'account',
+  activity: 'account',
+  user: 'user',
+  role: 'role',
+  team: 'team',
+};
+
+/** What an argument names: a `<name>` that is not yet taken names nothing. */
+function subjectOf(path: string, argument: string): string {
+  const [first = '', second = ''] = path.split(' ');
+  if (argument !== 'name' || second === 'create' || second === 'add') return argument;
+  return SUBJECTS[first] ?? argument;
+}
+
+/** A value that calls itself a file, or one of what is named, is completed as that. */
 function expected({ argChoices }: Pick<Option | Argument, 'argChoices'>, name: string): Expected {
   if (argChoices !== undefined) return { kind: 'words', words: argChoices };
+  const of = NAMED.find((one) => one === name);
+  if (of !== undefined) return { kind: 'names', of };
   return { kind: /^(?:file|folder)$/.test(name) ? 'file' : 'text' };
 }
 
@@ -109,6 +142,12 @@ export function offeredArguments(tree: readonly CompletedCommand[]) {
   return tree.flatMap(({ path, argument }) =>
     argument === null || argument.kind === 'text' ? [] : [{ key: path, value: argument }],
   );
+}
+
+/** As the scripts tell them apart: `text`, `file`, `names:role`, or the words themselves. */
+export function offered(value: Expected): readonly string[] {
+  if (value.kind === 'words') return value.words;
+  return [value.kind === 'names' ? `names:${value.of}` : value.kind];
 }
 
 /** Text as one word of sh, bash or zsh. */

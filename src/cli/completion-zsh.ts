@@ -3,6 +3,7 @@ import {
   type CompletedCommand,
   type CompletedOption,
   type Expected,
+  offered,
   offeredArguments,
   quoted,
   valuedOptions,
@@ -24,7 +25,7 @@ ${tree.map(optionsBranch).join('')}    (*) reply=() ;;
   esac
 }
 
-# What may follow an option: empty, text, file, or the words themselves.
+# What may follow an option: empty, text, file, names:KIND, or the words themselves.
 _sallyport_value() {
   case $1 in
 ${byExpectation(valuedOptions(tree)).map(valueBranch).join('')}    (*) reply=() ;;
@@ -67,8 +68,7 @@ function valueBranch({
   readonly keys: readonly string[];
   readonly value: Expected;
 }): string {
-  const words = value.kind === 'words' ? value.words : [value.kind];
-  return `    (${keys.map(quoted).join('|')}) reply=(${words.map(quoted).join(' ')}) ;;\n`;
+  return `    (${keys.map(quoted).join('|')}) reply=(${offered(value).map(quoted).join(' ')}) ;;\n`;
 }
 
 const FUNCTION = `_sallyport() {
@@ -113,6 +113,10 @@ const FUNCTION = `_sallyport() {
   case "$reply" in
     ('' | text) _message 'a value' ;;
     (file) _files ;;
+    (names:*)
+      reply=(\${(f)"$(command "\${(Q)words[1]}" __complete -- \${reply#names:} "$PREFIX" "\${(j: :)words[1,CURRENT]}" 2>/dev/null </dev/null)"})
+      compadd -a reply
+      ;;
     (*) compadd -a reply ;;
   esac
 }

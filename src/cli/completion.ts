@@ -13,11 +13,13 @@ const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
  * this version can.
  */
 export function addCompletionCommand(program: Command): void {
-  const summary = 'print a script that lets a shell complete commands and options';
+  const summary = 'print a script that lets a shell complete commands, options and names';
   const completion = program
     .command('completion')
     .summary(summary)
-    .description(`${summary}.\nIt asks no store: names of accounts are not completed.`)
+    .description(
+      `${summary}.\nNames of accounts, users, roles, teams, applications and contexts are asked for where the line says\nor the context in use: at most 100, within a second (SALLYPORT_COMPLETE_MS), and silently none where\nthat takes longer or somebody would have to be asked. Over --server it counts as a request.`,
+    )
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SHELLS)))
     .action((shell: keyof typeof SHELLS) => say(SHELLS[shell](completionTree(program)).trimEnd()));
   examples(

@@ -1,6 +1,6 @@
 import type { GatewayAddresses } from '../gateway/gateway.ts';
+import { DEV_DATA_DIR } from './dev-folder.ts';
 import { DEPLOYER_ACCOUNT, DEV_TOKEN_FILE, DEV_USER, type SampleAccounts } from './dev-seed.ts';
-import { DEV_DATA_DIR } from './reach.ts';
 import { styled } from './terminal.ts';
 
 export interface PageFacts {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { RoutesFrom } from '../admin/known-routes.ts';
+import { watched, withWatch } from './looking.ts';
 import { type CommonOptions, examples, given, leaf, several } from './options.ts';
 import { withReach } from './reach.ts';
 import { details, note, say, sayJson, styled, visible } from './terminal.ts';
@@ -13,10 +14,8 @@ interface ExplainOptions extends CommonOptions {
 }
 
 export function addExplainCommand(program: Command): void {
-  const explain = leaf(
-    program,
-    'explain <method> <path>',
-    'would this call be let in, and by which rule?',
+  const explain = withWatch(
+    leaf(program, 'explain <method> <path>', 'would this call be let in, and by which rule?'),
   )
     .requiredOption('--account <name>', 'the account that calls')
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
@@ -28,39 +27,41 @@ export function addExplainCommand(program: Command): void {
     )
     .option('--from <address>', 'the address of the client')
     .option('--instance <name>', 'by the routes that this instance has published')
-    .action(async (method: string, path: string, options: ExplainOptions) => {
-      await withReach(options, false, async ({ control, actor }) => {
-        const question = {
-          account: options.account,
-          method: method.toUpperCase(),
-          path: withoutQuery(path),
-          ...given('host', options.host),
-          ...given('variables', options.variable?.join(',')),
-          ...given('from', options.from),
-          ...given('instance', options.instance),
-        };
-        const answer = await control.administration.explain(actor, question);
-        if (options.json === true) return sayJson(answer);
-        say(
-          answer.allowed
-            ? styled('green', 'let in')
-            : `${styled('red', 'refused')}: ${answer.reason}`,
-        );
-        for (const line of answer.because) say(`  ${visible(line)}`);
-        details([
-          ['Route', answer.route ?? '-'],
-          ['Permission', answer.permission ?? '-'],
-          ['Application', answer.application ?? (answer.applications.join(', ') || '-')],
-          [
-            'Role',
-            answer.role === null
-              ? '-'
-              : `${answer.role}${answer.rule === null ? '' : ` (by ${answer.rule})`}`,
-          ],
-        ]);
-        noteRoutes(answer.routes);
-      });
-    });
+    .action(
+      watched(async (method: string, path: string, options: ExplainOptions) => {
+        await withReach(options, false, async ({ control, actor }) => {
+          const question = {
+            account: options.account,
+            method: method.toUpperCase(),
+            path: withoutQuery(path),
+            ...given('host', options.host),
+            ...given('variables', options.variable?.join(',')),
+            ...given('from', options.from),
+            ...given('instance', options.instance),
+          };
+          const answer = await control.administration.explain(actor, question);
+          if (options.json === true) return sayJson(answer);
+          say(
+            answer.allowed
+              ? styled('green', 'let in')
+              : `${styled('red', 'refused')}: ${answer.reason}`,
+          );
+          for (const line of answer.because) say(`  ${visible(line)}`);
+          details([
+            ['Route', answer.route ?? '-'],
+            ['Permission', answer.permission ?? '-'],
+            ['Application', answer.application ?? (answer.applications.join(', ') || '-')],
+            [
+              'Role',
+              answer.role === null
+                ? '-'
+                : `${answer.role}${answer.rule === null ? '' : ` (by ${answer.rule})`}`,
+            ],
+          ]);
+          noteRoutes(answer.routes);
+        });
+      }),
+    );
   examples(
     explain,
     'sallyport explain --account ci-pipeline POST /deployments --config manage.yaml --routes sallyport.yaml',

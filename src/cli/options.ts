@@ -1,22 +1,28 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Format, withFormats, withOutput } from './output/format.ts';
+import { nameBy } from './output/printing.ts';
 import type { AskedOptions, StoreOptions } from './reached.ts';
+import { note } from './terminal.ts';
 
 /** A subcommand with the options that every command takes. */
 export function leaf(parent: Command, usage: string, summary: string): Command {
-  return parent
-    .command(usage)
-    .summary(summary)
-    .description(summary)
-    .option(
-      '--config <file>',
-      'configuration file that names the store (default: ./data, if there is one)',
-    )
-    .option(
-      '--server <url>',
-      'ask the admin API of a running gate, with the token in SALLYPORT_TOKEN',
-    )
-    .option('--ca-file <file>', 'with --server: the CA of its certificate (PEM)')
-    .option('--json', 'answer in JSON');
+  return withOutput(
+    command(parent, usage, summary)
+      .option(
+        '--config <file>',
+        'configuration file that names the store (default: ./data, if there is one)',
+      )
+      .option(
+        '--server <url>',
+        'ask the admin API of a running gate, with the token in SALLYPORT_TOKEN',
+      )
+      .option('--ca-file <file>', 'with --server: the CA of its certificate (PEM)')
+      .option('--context <context>', 'the place that `sallyport context` knows by this name'),
+  );
+}
+
+function command(parent: Command, usage: string, summary: string): Command {
+  return parent.command(usage).summary(summary).description(summary);
 }
 
 export function group(program: Command, name: string, summary: string): Command {
@@ -37,6 +43,9 @@ export function several(value: string, earlier: readonly string[] | undefined): 
     (one) => one !== '',
   );
 }
+
+/** Items of one list. */
+export const LIMIT_MOST = 10_000_000;
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   m: 60_000,
@@ -128,13 +137,46 @@ export function given<Name extends string, Value>(
   return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
 }
 
-/** For commands that list something. */
+/** For commands that list something: as a table with all its columns, for people or spreadsheets. */
 export function withCsv(command: Command): Command {
-  return command.option('--csv', 'answer as a table for spreadsheets (RFC 4180)');
+  return withFormats(command, 'wide', 'csv').addOption(
+    new Option('--csv', 'short for -o csv: for spreadsheets (RFC 4180)').conflicts('output'),
+  );
 }
 
-export interface CommonOptions extends StoreOptions, AskedOptions {
+/** `-o name`: one name a line, from what the command tells. */
+export function withNames<Told>(
+  command: Command,
+  names: (told: Told) => readonly string[],
+): Command {
+  nameBy(command, names);
+  return withFormats(command, 'name');
+}
+
+/** For lists that are told whole. */
+export function withLimit(command: Command): Command {
+  return command.option(
+    '--limit <number>',
+    'show so many at most; default: all',
+    count(1, LIMIT_MOST),
+  );
+}
+
+/** The first so many of them, and a word about the rest. */
+export function limited<Item>(items: readonly Item[], limit: number | undefined): readonly Item[] {
+  if (limit !== undefined && limit < items.length) note(`${limit} of ${items.length} are shown`);
+  return items.slice(0, limit);
+}
+
+/** How a command prints. */
+export interface OutputOptions {
+  readonly json?: boolean;
+  readonly output?: Format;
+}
+
+export interface CommonOptions extends StoreOptions, AskedOptions, OutputOptions {
   readonly csv?: boolean;
+  readonly limit?: number;
   readonly wait?: number;
   readonly leaveNoAdministrator?: boolean;
 }

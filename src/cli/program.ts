@@ -3,6 +3,9 @@ import { commandsFor } from './commands.ts';
 import { EXIT } from './exit-code.ts';
 import { version } from './version.ts';
 
+/** A command is run whose output has forms. */
+let isPrepared = false;
+
 /**
  * Runs one command line (without `node` and the script) and answers the exit code. Never throws.
  */
@@ -14,12 +17,21 @@ export async function run(words: readonly string[]): Promise<number> {
   process.exitCode = EXIT.done;
   try {
     const program = await createProgram(words);
-    await program.parseAsync(words, { from: 'user' });
+    try {
+      await program.parseAsync(words, { from: 'user' });
+    } finally {
+      await isRead();
+    }
     return process.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     return await told(error);
   }
+}
+
+/** Until a person who reads by a pager has left it. */
+async function isRead(): Promise<void> {
+  if (isPrepared) await (await import('./screen/out.ts')).endPaging();
 }
 
 /** Every room has faults of its own: they are known once there is one. */
@@ -55,6 +67,11 @@ export async function createProgram(words: readonly string[] | null = null): Pro
     );
   for (const add of await commandsFor(words)) add(program);
   inherit(program);
+  program.hook('preAction', async (_, command) => {
+    if (!command.options.some((option) => option.attributeName() === 'output')) return;
+    isPrepared = true;
+    (await import('./prepare.ts')).prepare(command);
+  });
   return program;
 }
 

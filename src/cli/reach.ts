@@ -1,12 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
-import { parseToken } from '../account/token.ts';
 import { storeOwner } from '../admin/actor.ts';
 import { administrationOf } from '../admin/administration.ts';
 import { approvalsOf } from '../admin/approvals/configured.ts';
 import { createControl } from '../admin/control.ts';
-import { EMBEDDED_FILES } from '../admin/folder-registry.ts';
 import { connectOwner } from '../admin/owner-client.ts';
 import { WITHOUT_APPROVAL } from '../admin/schemas/inputs.ts';
 import { openStores } from '../admin/stores.ts';
@@ -21,14 +18,13 @@ import { hooksOf } from '../webhooks/hooks.ts';
 import { Sender } from '../webhooks/sender.ts';
 import { UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
+import { type Place, placeOf, placeWords } from './place/place.ts';
+import { serverUrl } from './place/server-url.ts';
+import { turningFor } from './progress.ts';
 import type { AskedOptions, Reached, StoreOptions } from './reached.ts';
 import { canAsk, note } from './terminal.ts';
 
 export type { Reached, StoreOptions };
-
-/** What `sallyport dev` keeps, and leaves for the commands beside it. */
-export const DEV_DATA_DIR = 'data';
-export const DEV_CONFIG = join(DEV_DATA_DIR, 'dev.yaml');
 
 /**
  * `true`: a change is about to be made, so a data folder that has never held a registry gets one;
@@ -41,9 +37,9 @@ export type Purpose = boolean | 'any';
  * store if there is one, else the store itself.
  */
 async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> {
-  if (options.server !== undefined) return reachServer(options, options.server);
-  if (options.caFile !== undefined) throw new UsageError('--ca-file is for --server');
-  const config = configurationOf(options);
+  const place = placeOf(options);
+  if (place.server !== null) return reachServer(options, place);
+  const config = configurationOf(place.config);
   const routes = options.routes === undefined ? config.routes : routesOf(options.routes);
   const actor = storeOwner(userName(), 'command-line');
   if (config.store.kind === 'embedded') {
@@ -53,7 +49,8 @@ async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> 
         owner.close();
         throw new UsageError('--routes is for a store: the gate that is running has its own');
       }
-      return { control: owner.control, actor, config, close: async () => owner.close() };
+      const close = async () => owner.close();
+      return { control: owner.control, actor, config, place, token: null, close };
     }
   }
   const stores = await openStores(config, {
@@ -71,7 +68,7 @@ async function reach(options: StoreOptions, purpose: Purpose): Promise<Reached> 
     webhooks: deskOf(config),
     approvals: approvalsOf(() => config),
   });
-  return { control, actor, config, close: () => stores.close() };
+  return { control, actor, config, place, token: null, close: () => stores.close() };
 }
 
 /** What is sent to a webhook from here goes by this machine's network. */
@@ -83,48 +80,20 @@ function deskOf(config: Config): WebhookDesk {
   });
 }
 
-/**
- * The token comes by the environment alone: a command line can be read by every user of the
- * machine, and lands in histories.
- */
 async function reachServer(
-  { config, caFile, routes }: StoreOptions,
-  server: string,
+  { routes }: StoreOptions,
+  place: Extract<Place, { readonly server: string }>,
 ): Promise<Reached> {
   if (routes !== undefined)
     throw new UsageError('--routes is for a store: the gate of --server has its own');
-  if (config !== undefined)
-    throw new UsageError(
-      'either --config (the store itself) or --server (a running gate), not both',
-    );
-  const url = serverUrl(server);
-  const token = process.env.SALLYPORT_TOKEN?.trim() ?? '';
-  if (parseToken(token) === null)
-    throw new UsageError(
-      `--server needs the token of a service account in SALLYPORT_TOKEN${token === '' ? '' : '; what is there is none'}`,
-    );
+  const url = serverUrl(place.server);
+  const token = place.token.read();
   // Loaded only here: most commands speak to a store.
   const { connectServer } = await import('../admin/remote/server-control.ts');
-  const { control, close } = connectServer({
-    url,
-    token,
-    ca: caFile === undefined ? null : caText(caFile),
-  });
-  return {
-    control,
-    actor: storeOwner(userName(), 'command-line'),
-    config: null,
-    close: async () => close(),
-  };
-}
-
-function serverUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url?.protocol !== 'https:')
-    throw new UsageError('--server is an https:// address, such as https://gate.example:9443');
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
-    throw new UsageError('--server is an address without credentials, query and fragment');
-  return url;
+  const ca = place.caFile === null ? null : caText(place.caFile);
+  const { control, close } = connectServer({ url, token, ca });
+  const actor = storeOwner(userName(), 'command-line');
+  return { control, actor, config: null, place, token, close: async () => close() };
 }
 
 function caText(path: string): string {
@@ -139,13 +108,17 @@ export async function withReach<T>(
   purpose: Purpose,
   work: (reached: Reached) => Promise<T>,
 ): Promise<T> {
-  const reached = await reach(options, purpose);
-  try {
-    const held = options.withoutApproval === true ? unapproved(reached) : reached;
-    return await work(await looking(held, options));
-  } finally {
-    await reached.close();
-  }
+  const done = async () => {
+    const reached = await reach(options, purpose);
+    try {
+      const held = options.withoutApproval === true ? unapproved(reached) : reached;
+      return await work(await looking(held, options));
+    } finally {
+      await reached.close();
+    }
+  };
+  const words = `asking ${placeWords(placeOf(options))}`;
+  return options.follow === true ? done() : turningFor(words, done);
 }
 
 /** Loaded only where somebody wants to see first what would be done. */
@@ -175,14 +148,11 @@ function routesOf(file: string): Config['routes'] {
   return routes;
 }
 
-function configurationOf(options: StoreOptions): Config {
-  if (options.config !== undefined) return loadChecked(options.config).config;
-  if (existsSync(DEV_CONFIG)) return loadChecked(DEV_CONFIG).config;
-  if (existsSync(join(DEV_DATA_DIR, EMBEDDED_FILES.registry)))
-    return parseConfig('store: { kind: embedded }\n', 'sallyport.yaml').config;
-  throw new UsageError(
-    `which store? There is no ./${DEV_DATA_DIR} here: name a configuration file with --config`,
-  );
+/** Null: a data folder without a configuration. */
+function configurationOf(file: string | null): Config {
+  return file === null
+    ? parseConfig('store: { kind: embedded }\n', 'sallyport.yaml').config
+    : loadChecked(file).config;
 }
 
 /** For the audit: who used the rights of the store. */

@@ -1,17 +1,9 @@
 import type { AdminActor } from '../admin/actor.ts';
 import type { Control } from '../admin/control.ts';
 import type { Config } from '../config/schema.ts';
+import type { Place } from './place/place.ts';
 
-/** The options that say where the accounts are. */
-export interface StoreOptions {
-  readonly config?: string;
-  readonly server?: string;
-  readonly caFile?: string;
-  /** The file whose routes count, where `config` is another one: who may look accounts up. */
-  readonly routes?: string;
-  /** The owner of the store makes a change without the approval that it needs. */
-  readonly withoutApproval?: boolean;
-}
+export type { StoreOptions } from './place/place.ts';
 
 /** How a command that shows first what it would do goes about. */
 export interface AskedOptions {
@@ -29,5 +21,8 @@ export interface Reached {
   readonly actor: AdminActor;
   /** Null when there is a store and no configuration. */
   readonly config: Config | null;
+  readonly place: Place;
+  /** The token by which a server is asked; null where a store is. */
+  readonly token: string | null;
   close(): Promise<void>;
 }

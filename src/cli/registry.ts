@@ -3,6 +3,7 @@ import { prepareForMarker } from '../admin/stores.ts';
 import { damageFound, type Verification } from '../admin/verify.ts';
 import { Refused, UsageError } from './exit.ts';
 import { examples, group, leaf } from './options.ts';
+import { placeOf } from './place/place.ts';
 import { type Reached, type StoreOptions, withReach } from './reach.ts';
 import { confirm, note, say, sayJson } from './terminal.ts';
 import { addTransferCommands } from './transfer.ts';
@@ -78,7 +79,7 @@ function addAdopt(registry: Command): void {
 }
 
 async function adoptRegistry(id: string, options: RegistryOptions): Promise<void> {
-  if (options.server !== undefined)
+  if (placeOf(options).server !== null)
     throw new UsageError('registry adopt is about a data folder: run it there, with --config');
   await confirm(`Let this data folder serve the registry ${id}?`, options.yes);
   await withReach(options, 'any', async ({ control, actor, config }: Reached) => {
@@ -107,7 +108,7 @@ function addVerify(registry: Command): void {
 }
 
 async function verifyAll(options: RegistryOptions): Promise<void> {
-  if (options.server !== undefined)
+  if (placeOf(options).server !== null)
     throw new UsageError('registry verify reads the store itself: run it with --config');
   const { findings, found, ...counts } = await verification(options);
   if (options.json === true) sayJson({ ...counts, found, findings });

@@ -1,12 +1,25 @@
 import type { Command } from 'commander';
 import type { Receipted } from '../admin/context.ts';
+import type { ListedRole } from '../admin/views.ts';
 import { lastOne, taking } from './account.ts';
 import { dangerous, unapproved } from './account-act.ts';
-import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
+import { watched, withWatch } from './looking.ts';
+import {
+  type CommonOptions,
+  examples,
+  given,
+  group,
+  leaf,
+  limited,
+  several,
+  withCsv,
+  withLimit,
+  withNames,
+} from './options.ts';
 import { withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
 import { withReplay } from './replay.ts';
-import { askFirst, details, say, sayCsv, sayJson, table } from './terminal.ts';
+import { askFirst, details, say, sayCsv, sayJson, sayWide, table } from './terminal.ts';
 
 interface RoleOptions extends CommonOptions {
   readonly permission?: readonly string[];
@@ -16,49 +29,57 @@ interface RoleOptions extends CommonOptions {
 export function addRoleCommands(program: Command): void {
   const role = group(program, 'role', 'roles: named sets of permissions');
   addChanges(role);
-  const list = withCsv(leaf(role, 'list', 'list the roles'));
-  list.action(async (options: CommonOptions) => {
-    await withReach(options, false, async ({ control, actor }) => {
-      const roles = await control.administration.listRoles(actor, {});
-      if (options.csv === true) sayCsv('roles', roles);
-      else if (options.json === true) sayJson({ roles });
-      else
-        table(
-          ['NAME', 'USED BY', 'PERMISSIONS', 'DESCRIPTION'],
-          roles.map((r) => [
-            r.name,
-            r.uses === null ? '-' : String(r.uses),
-            r.permissions.join(' ') || '-',
-            r.description,
-          ]),
-        );
-    });
-  });
-  examples(list, 'sallyport role list', 'sallyport role list --json | jq -r ".roles[].name"');
-  const show = leaf(role, 'show <name>', 'show a role and who has it').action(
-    async (name: string, options: CommonOptions) => {
-      await withReach(options, false, async ({ control, actor }) => {
-        const answer = await control.administration.showRole(actor, { name });
-        if (options.json === true) return sayJson(answer);
-        details([
-          ['Name', answer.role.name],
-          ['Description', answer.role.description || '-'],
-          ['Permissions', answer.role.permissions.join(', ') || 'none at all'],
-          ...inDoubt(
-            answer.role,
-            'the store has lost who took them away; the next `role edit` decides',
-          ),
-          [
-            'Used by',
-            answer.role.builtIn
-              ? 'not counted: it is built in'
-              : usedBy(answer.usedBy, answer.uses ?? 0),
-          ],
-        ]);
-      });
-    },
+  const list = withWatch(withLimit(withCsv(leaf(role, 'list', 'list the roles'))));
+  withNames(list, ({ roles }: { readonly roles: readonly ListedRole[] }) =>
+    roles.map(({ name }) => name),
   );
+  list.action(watched(listRoles));
+  examples(list, 'sallyport role list', 'sallyport role list -o name');
+  const show = withWatch(leaf(role, 'show <name>', 'show a role and who has it'));
+  show.action(watched(showRole));
+  withNames(show, (told: { readonly role: ListedRole }) => [told.role.name]);
   examples(show, 'sallyport role show deployer');
+}
+
+async function listRoles(options: CommonOptions): Promise<void> {
+  await withReach(options, false, async ({ control, actor }) => {
+    const roles = limited(await control.administration.listRoles(actor, {}), options.limit);
+    if (options.csv === true) sayCsv('roles', roles);
+    else if (options.json === true) sayJson({ roles });
+    else if (options.output?.kind === 'wide') sayWide('roles', roles);
+    else
+      table(
+        ['NAME', 'USED BY', 'PERMISSIONS', 'DESCRIPTION'],
+        roles.map((r) => [
+          r.name,
+          r.uses === null ? '-' : String(r.uses),
+          r.permissions.join(' ') || '-',
+          r.description,
+        ]),
+      );
+  });
+}
+
+async function showRole(name: string, options: CommonOptions): Promise<void> {
+  await withReach(options, false, async ({ control, actor }) => {
+    const answer = await control.administration.showRole(actor, { name });
+    if (options.json === true) return sayJson(answer);
+    details([
+      ['Name', answer.role.name],
+      ['Description', answer.role.description || '-'],
+      ['Permissions', answer.role.permissions.join(', ') || 'none at all'],
+      ...inDoubt(
+        answer.role,
+        'the store has lost who took them away; the next `role edit` decides',
+      ),
+      [
+        'Used by',
+        answer.role.builtIn
+          ? 'not counted: it is built in'
+          : usedBy(answer.usedBy, answer.uses ?? 0),
+      ],
+    ]);
+  });
 }
 
 /** What of a role or team does not count, and what to do; nothing where all of it counts. */

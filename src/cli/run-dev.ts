@@ -11,11 +11,11 @@ import { startSample } from '../sample/start.ts';
 import { createLog } from '../telemetry/log.ts';
 import { ensureLocalCertificate } from '../tls/local-ca.ts';
 import { writeDevConfig } from './dev-config.ts';
+import { DEV_CONFIG, DEV_DATA_DIR } from './dev-folder.ts';
 import { startPage } from './dev-page.ts';
 import { ensureSampleAccounts, type SampleAccounts } from './dev-seed.ts';
 import { failureOf, Refused, UsageError } from './exit.ts';
 import { loadChecked } from './load.ts';
-import { DEV_CONFIG, DEV_DATA_DIR } from './reach.ts';
 import { signalled } from './signals.ts';
 import { note, say } from './terminal.ts';
 

@@ -1,10 +1,23 @@
 import type { Command } from 'commander';
+import type { ListedTeam } from '../admin/views.ts';
 import { dangerous } from './account-act.ts';
-import { type CommonOptions, examples, given, group, leaf, several, withCsv } from './options.ts';
+import { watched, withWatch } from './looking.ts';
+import {
+  type CommonOptions,
+  examples,
+  given,
+  group,
+  leaf,
+  limited,
+  several,
+  withCsv,
+  withLimit,
+  withNames,
+} from './options.ts';
 import { withReach } from './reach.ts';
 import { withReplay } from './replay.ts';
 import { inDoubt, report } from './role.ts';
-import { askFirst, details, note, sayCsv, sayJson, table } from './terminal.ts';
+import { askFirst, details, note, sayCsv, sayJson, sayWide, table } from './terminal.ts';
 
 interface TeamOptions extends CommonOptions {
   readonly application?: readonly string[];
@@ -16,50 +29,57 @@ interface TeamOptions extends CommonOptions {
 export function addTeamCommands(program: Command): void {
   const team = group(program, 'team', 'teams: applications, and who has which role on them');
   addChanges(team);
-  const list = withCsv(leaf(team, 'list', 'list the teams'));
-  list.action(async (options: CommonOptions) => {
-    await withReach(options, false, async ({ control, actor }) => {
-      const teams = await control.administration.listTeams(actor, {});
-      if (options.csv === true) sayCsv('teams', teams);
-      else if (options.json === true) sayJson({ teams });
-      else if (teams.length === 0) note('there are no teams yet');
-      else
-        table(
-          ['NAME', 'MEMBERS', 'APPLICATIONS', 'DESCRIPTION'],
-          teams.map((t) => [
-            t.name,
-            String(t.memberCount),
-            t.applications.join(' ') || '-',
-            t.description,
-          ]),
-        );
-    });
-  });
-  examples(list, 'sallyport team list', 'sallyport team list --json | jq -r ".teams[].name"');
-  const show = leaf(team, 'show <name>', 'show a team and its members').action(
-    async (name: string, options: CommonOptions) => {
-      await withReach(options, false, async ({ control, actor }) => {
-        const shown = await control.administration.showTeam(actor, { name });
-        if (options.json === true) return sayJson({ team: shown });
-        details([
-          ['Name', shown.name],
-          ['Description', shown.description || '-'],
-          ['Applications', shown.applications.join(', ') || '-'],
-          ...inDoubt(
-            shown,
-            'the store has lost a change of who owns them, and members have no role there; the ' +
-              'next `team edit` decides',
-          ),
-          [
-            'Members',
-            shown.members.map(({ account, role }) => `${account} as ${role}`).join(', ') ||
-              'nobody',
-          ],
-        ]);
-      });
-    },
+  const list = withWatch(withLimit(withCsv(leaf(team, 'list', 'list the teams'))));
+  withNames(list, ({ teams }: { readonly teams: readonly ListedTeam[] }) =>
+    teams.map(({ name }) => name),
   );
+  list.action(watched(listTeams));
+  examples(list, 'sallyport team list', 'sallyport team list -o name');
+  const show = withWatch(leaf(team, 'show <name>', 'show a team and its members'));
+  show.action(watched(showTeam));
+  withNames(show, (told: { readonly team: ListedTeam }) => [told.team.name]);
   examples(show, 'sallyport team show payments');
+}
+
+async function listTeams(options: CommonOptions): Promise<void> {
+  await withReach(options, false, async ({ control, actor }) => {
+    const teams = limited(await control.administration.listTeams(actor, {}), options.limit);
+    if (options.csv === true) sayCsv('teams', teams);
+    else if (options.json === true) sayJson({ teams });
+    else if (options.output?.kind === 'wide') sayWide('teams', teams);
+    else if (teams.length === 0) note('there are no teams yet');
+    else
+      table(
+        ['NAME', 'MEMBERS', 'APPLICATIONS', 'DESCRIPTION'],
+        teams.map((t) => [
+          t.name,
+          String(t.memberCount),
+          t.applications.join(' ') || '-',
+          t.description,
+        ]),
+      );
+  });
+}
+
+async function showTeam(name: string, options: CommonOptions): Promise<void> {
+  await withReach(options, false, async ({ control, actor }) => {
+    const shown = await control.administration.showTeam(actor, { name });
+    if (options.json === true) return sayJson({ team: shown });
+    details([
+      ['Name', shown.name],
+      ['Description', shown.description || '-'],
+      ['Applications', shown.applications.join(', ') || '-'],
+      ...inDoubt(
+        shown,
+        'the store has lost a change of who owns them, and members have no role there; the ' +
+          'next `team edit` decides',
+      ),
+      [
+        'Members',
+        shown.members.map(({ account, role }) => `${account} as ${role}`).join(', ') || 'nobody',
+      ],
+    ]);
+  });
 }
 
 function addChanges(team: Command): void {

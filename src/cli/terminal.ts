@@ -1,8 +1,15 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { CSV_LISTS, type CsvListName, csvLines } from '../admin/lists-csv.ts';
+import { CSV_LISTS, type CsvListName, csvLines, wideCells } from '../admin/lists-csv.ts';
 import { Refused, UsageError } from './exit.ts';
+import { printed, printedLine } from './output/printing.ts';
+import { placeActedOn } from './place/acted-on.ts';
+import { writeErr, writeOut } from './screen/out.ts';
+import { holdStatus } from './screen/status.ts';
+import { visible } from './screen/visible.ts';
+
+export { visible } from './screen/visible.ts';
 
 /**
  * What a person sees. Results go to stdout, so that a pipe gets them and nothing else; everything
@@ -10,37 +17,40 @@ import { Refused, UsageError } from './exit.ts';
  * looks at both).
  */
 export function say(line = ''): void {
-  process.stdout.write(`${line}\n`);
+  writeOut(`${line}\n`);
 }
 
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`);
+  writeErr(`${line}\n`);
 }
 
+/** A whole result for programs: in JSON, or in the form that `-o` names. */
 export function sayJson(value: unknown): void {
-  say(JSON.stringify(value, null, 2));
+  const text = printed(value);
+  if (text !== '') say(text);
+}
+
+/** One of many results for programs, each told when it is there. */
+export function sayJsonLine(line: string): void {
+  const text = printedLine(line);
+  if (text !== '') say(text);
 }
 
 /** A list as a table for spreadsheets. */
 export function sayCsv(list: CsvListName, items: readonly unknown[]): void {
-  process.stdout.write(CSV_LISTS[list].header + csvLines(list, items));
+  writeOut(CSV_LISTS[list].header + csvLines(list, items));
+}
+
+/** The same columns for people. */
+export function sayWide(list: CsvListName, items: readonly unknown[]): void {
+  const { headings, rows } = wideCells(list, items);
+  table(headings, rows);
 }
 
 type Style = Parameters<typeof styleText>[0];
 
 export function styled(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
-}
-
-/**
- * Control characters and those that reorder text, made visible: what others wrote must not drive
- * somebody's terminal.
- */
-export function visible(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
 }
 
 export function canAsk(): boolean {
@@ -50,9 +60,9 @@ export function canAsk(): boolean {
 /** Asks before what cannot be undone. `yes`: asked already, by whoever wrote the script. */
 export async function confirm(question: string, yes: boolean | undefined): Promise<void> {
   if (yes === true) return;
-  if (!canAsk())
-    throw new UsageError(`this asks first ("${question}") and there is nobody to ask: add --yes`);
-  const answer = await ask(process.stderr, `${question} [y/N] `);
+  const whole = atPlace(question);
+  mustBeAsked(whole);
+  const answer = await ask(process.stderr, `${visible(whole)} [y/N] `);
   if (!/^y(es)?$/i.test(answer.trim())) throw new Refused('nothing was changed');
 }
 
@@ -70,9 +80,18 @@ export function askFirst(
   question: string,
 ): void {
   if (options.yes === true || options.dryRun === true || options.replay !== undefined) return;
+  mustBeAsked(atPlace(question));
+  options.question = question;
+}
+
+function atPlace(question: string): string {
+  const place = placeActedOn();
+  return place === null ? question : `On ${place}: ${question}`;
+}
+
+function mustBeAsked(question: string): void {
   if (!canAsk())
     throw new UsageError(`this asks first ("${question}") and there is nobody to ask: add --yes`);
-  options.question = question;
 }
 
 /** Reads a line from the terminal without showing it. */
@@ -92,6 +111,7 @@ export async function askSecret(question: string): Promise<string> {
 
 /** One line from the terminal. Ctrl-C and Ctrl-D are a no. */
 async function ask(output: NodeJS.WritableStream, question: string): Promise<string> {
+  const release = holdStatus();
   const lines = createInterface({ input: process.stdin, output, terminal: true });
   try {
     return await new Promise<string>((resolve, reject) => {
@@ -107,6 +127,7 @@ async function ask(output: NodeJS.WritableStream, question: string): Promise<str
     });
   } finally {
     lines.close();
+    release();
   }
 }
 

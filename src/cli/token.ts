@@ -97,10 +97,10 @@ function addRenew(token: Command): void {
         `Renew the token? The present one ${overlap > 0 ? 'works for the overlap' : 'stops working at once'}.`,
         options.yes,
       );
-      await withReach(options, false, ({ control, actor }) =>
+      await withReach(options, false, ({ control, actor, token }) =>
         issueToken(options, 'Renewed the token.', () =>
           control.administration.renewToken(actor, {
-            token: process.env.SALLYPORT_TOKEN?.trim() ?? '',
+            token: token ?? process.env.SALLYPORT_TOKEN?.trim() ?? '',
             overlapMs: overlap,
             ...given('waitMs', options.wait),
           }),

@@ -64,9 +64,9 @@ export function addTransferCommands(registry: Command): void {
 
 async function exportTo(file: string, options: TransferOptions): Promise<void> {
   const startedMs = Date.now();
-  await withReach(options, false, async ({ control, actor, config }) => {
+  await withReach(options, false, async ({ control, actor, config, place }) => {
     // Records of two registries would be taken for one.
-    const wanted = JSON.stringify({ registry: storePlace(options, config) });
+    const wanted = JSON.stringify({ registry: storePlace(place, config) });
     const begin = { wanted, since: null, until: null, startedMs };
     const target = new ExportFile(file, false, begin);
     const goesOn = target.state.events;
@@ -130,7 +130,7 @@ async function importFrom(file: string, options: TransferOptions): Promise<void>
       );
     const living = revived.length > 0 ? `, and revive ${revived.length} of them` : '';
     await confirm(`Bring ${records.length} records into the registry${living}?`, options.yes);
-    const progress = new Progress(records.length);
+    const progress = new ImportProgress(records.length);
     for (let begin = 0; begin < records.length; ) {
       const batch = batchFrom(records, begin);
       const { done, changed, refusal } = await control.administration
@@ -189,7 +189,7 @@ function batchFrom(records: readonly TransferredRecord[], begin: number) {
 }
 
 /** What is seen of a long import, and how far it came when it stops. */
-class Progress {
+class ImportProgress {
   readonly #total: number;
   readonly #bar = progressBar('records');
   readonly #beganMs = performance.now();
@@ -224,7 +224,7 @@ class Progress {
 }
 
 /** `at`: the index of the record that stands in the way; null: it was not about a record. */
-function stopped(progress: Progress, error: AdminError, at: number | null): AdminError {
+function stopped(progress: ImportProgress, error: AdminError, at: number | null): AdminError {
   progress.end();
   // The first line of the file is its head.
   const where = at === null ? '' : `line ${at + 2}: `;

@@ -1,23 +1,37 @@
 import type { Command } from 'commander';
 import type { RoutesFrom } from '../admin/known-routes.ts';
 import { mustBeWhole } from '../admin/lists-csv.ts';
-import type { WhoCan } from '../admin/who-can.ts';
+import type { WhoCan, WhoCanPage } from '../admin/who-can.ts';
 import { noteRoutes, withoutQuery } from './explain.ts';
-import { type CommonOptions, examples, given, leaf, several, withCsv } from './options.ts';
-import { withReach } from './reach.ts';
-import { note, sayCsv, sayJson, table } from './terminal.ts';
+import { watched, withWatch } from './looking.ts';
+import {
+  type CommonOptions,
+  count,
+  examples,
+  given,
+  LIMIT_MOST,
+  leaf,
+  several,
+  withCsv,
+  withNames,
+} from './options.ts';
+import { progressBar } from './progress.ts';
+import { type Reached, withReach } from './reach.ts';
+import { note, sayCsv, sayJson, sayWide, table } from './terminal.ts';
 
 interface WhoCanOptions extends CommonOptions {
   readonly host?: string;
   readonly variable?: readonly string[];
   readonly from?: string;
   readonly instance?: string;
-  readonly limit: string;
+  readonly limit: number;
 }
 
 export function addWhoCanCommand(program: Command): void {
-  const who = withCsv(
-    leaf(program, 'who-can <method> <path>', 'which accounts would this call be let in of?'),
+  const who = withWatch(
+    withCsv(
+      leaf(program, 'who-can <method> <path>', 'which accounts would this call be let in of?'),
+    ),
   )
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
     .option('--routes <file>', 'the file whose routes count, where --config is another one')
@@ -28,46 +42,70 @@ export function addWhoCanCommand(program: Command): void {
     )
     .option('--from <address>', 'the address of the client')
     .option('--instance <name>', 'by the routes that this instance has published')
-    .option('--limit <n>', 'the most accounts to name', '100')
-    .action(async (method: string, path: string, options: WhoCanOptions, command: Command) => {
-      const limit = Number(options.limit);
-      if (!Number.isInteger(limit) || limit < 1)
-        command.error('error: --limit must be a whole number, 1 or more');
-      await withReach(options, false, async ({ control, actor }) => {
-        const found: WhoCan[] = [];
-        let examined = 0;
-        let routes: RoutesFrom | undefined;
-        let cursor: string | null = null;
-        do {
-          const page = await control.administration.whoCan(actor, {
-            method: method.toUpperCase(),
-            path: withoutQuery(path),
-            ...given('host', options.host),
-            ...given('variables', options.variable?.join(',')),
-            ...given('from', options.from),
-            ...given('instance', options.instance),
-            ...(cursor === null ? {} : { cursor }),
-          });
-          found.push(...page.items);
-          examined += page.examined;
-          cursor = page.next;
-          ({ routes } = page);
-          if (options.csv === true) mustBeWhole(page);
-          for (const id of page.damaged) note(`the record of account ${id} cannot be read`);
-        } while (cursor !== null && found.length < limit);
-        const items = found.slice(0, limit);
-        const more = cursor !== null || found.length > limit;
-        if (options.csv === true) return sayCsv('whoCan', items);
-        if (options.json === true) return sayJson({ items, examined, more, routes });
-        show(items, examined, more);
-        noteRoutes(routes);
-      });
-    });
+    .option('--limit <number>', 'the most accounts to name', count(1, LIMIT_MOST), 100)
+    .action(watched(whoCan));
+  withNames(who, ({ items }: { readonly items: readonly WhoCan[] }) => [
+    ...new Set(items.map(({ account }) => account)),
+  ]);
   examples(
     who,
     'sallyport who-can POST /environments/Production/deployments --config manage.yaml --routes sallyport.yaml',
     'sallyport who-can --variable app=CRM POST /deployments --server https://gate.example:9443',
   );
+}
+
+async function whoCan(method: string, path: string, options: WhoCanOptions): Promise<void> {
+  await withReach(options, false, async (reached) => {
+    const { found, examined, routes, whole } = await search(reached, method, path, options);
+    const items = found.slice(0, options.limit);
+    const more = !whole || found.length > options.limit;
+    if (options.csv === true) return sayCsv('whoCan', items);
+    if (options.json === true) return sayJson({ items, examined, more, routes });
+    if (options.output?.kind === 'wide' && items.length > 0) sayWide('whoCan', items);
+    else show(items, examined);
+    if (more) note(`there may be more: ${examined} accounts were looked at (--limit)`);
+    noteRoutes(routes);
+  });
+}
+
+/** Page by page, until there are enough. */
+async function search(
+  { control, actor }: Reached,
+  method: string,
+  path: string,
+  options: WhoCanOptions,
+) {
+  const question = {
+    method: method.toUpperCase(),
+    path: withoutQuery(path),
+    ...given('host', options.host),
+    ...given('variables', options.variable?.join(',')),
+    ...given('from', options.from),
+    ...given('instance', options.instance),
+  };
+  const progress = progressBar('accounts looked at');
+  const found: WhoCan[] = [];
+  let examined = 0;
+  let routes: RoutesFrom | undefined;
+  let cursor: string | null = null;
+  try {
+    do {
+      const page: WhoCanPage = await control.administration.whoCan(actor, {
+        ...question,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      found.push(...page.items);
+      examined += page.examined;
+      cursor = page.next;
+      ({ routes } = page);
+      progress.at(examined, 0);
+      if (options.csv === true) mustBeWhole(page);
+      for (const id of page.damaged) note(`the record of account ${id} cannot be read`);
+    } while (cursor !== null && found.length < options.limit);
+  } finally {
+    progress.end();
+  }
+  return { found, examined, routes, whole: cursor === null };
 }
 
 /** What the call must bring besides the token. */
@@ -86,7 +124,7 @@ function byWords(rule: WhoCan['rule'], team: string | null | undefined): string 
   return rule === 'team' && team != null ? `team ${team}` : rule;
 }
 
-function show(items: readonly WhoCan[], examined: number, more: boolean): void {
+function show(items: readonly WhoCan[], examined: number): void {
   if (items.length === 0) {
     note(`none of ${examined} accounts would be let in`);
     return;
@@ -102,5 +140,4 @@ function show(items: readonly WhoCan[], examined: number, more: boolean): void {
       onlyWords(only),
     ]),
   );
-  if (more) note(`there may be more: ${examined} accounts were looked at (--limit)`);
 }

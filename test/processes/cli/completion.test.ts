@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Shell } from '../../support/shell.ts';
+import { EMBEDDED, owner, Shell } from '../../support/shell.ts';
 
 const LIMIT_MS = 50_000;
 
@@ -18,7 +18,15 @@ describe('completion by a shell', () => {
       expect(made).toMatchObject({ code: 0, err: '' });
       shell.write(`completion.${name}`, made.out);
     }
-    shell.write('manage.yaml', '');
+    shell.write('manage.yaml', EMBEDDED);
+    shell.write('sallyport', `#!/bin/sh\nexec '${process.execPath}' '${shell.main}' "$@"\n`);
+    chmodSync(shell.path('sallyport'), 0o755);
+    await shell.prepare(async (admin) => {
+      await admin.createRole(owner, { name: 'viewer', permissions: ['apps:read'] });
+      for (const name of ['ci', 'ci-nightly', 'other'])
+        await admin.createServiceAccount(owner, { name, role: 'viewer' });
+    });
+    await shell.run('context', 'add', 'here', '--config', 'manage.yaml');
     mkdirSync(shell.path('manage folder'));
   });
   afterAll(() => shell.close());
@@ -26,7 +34,13 @@ describe('completion by a shell', () => {
   const inShell = (name: string, ...words: readonly string[]): string => {
     const { stdout, stderr, error } = spawnSync(name, words, {
       cwd: shell.folder,
-      env: { ...shell.env, TERM: 'dumb' },
+      env: {
+        ...shell.env,
+        PATH: `${shell.folder}:${process.env.PATH}`,
+        TERM: 'dumb',
+        // However busy the machine is.
+        SALLYPORT_COMPLETE_MS: String(LIMIT_MS),
+      },
       encoding: 'utf8',
       timeout: LIMIT_MS,
     });
@@ -37,7 +51,7 @@ describe('completion by a shell', () => {
 
   /** What bash offers for the last of the words; they are split as readline splits a line. */
   const inBash = (...words: readonly string[]): readonly string[] => {
-    const script = `set -u; source ./completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sallyport; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const script = `set -u; source ./completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; _sallyport; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return inShell('bash', '--norc', '-c', script, 'bash', 'sallyport', ...words)
       .split('\n')
       .filter((line) => line !== '');
@@ -83,14 +97,45 @@ describe('completion by a shell', () => {
     expect(inBash('account', 'show', 'man')).toEqual([]);
   });
 
+  it('offers names of what there is, at the place that the line says', (ctx) => {
+    if (!isInstalled('bash')) return ctx.skip('bash is not installed');
+    expect(inBash('account', 'show', '--config', 'manage.yaml', 'ci')).toEqual([
+      'ci',
+      'ci-nightly',
+    ]);
+    expect(inBash('account', 'edit', '--context', 'here', 'ci', '--role', 'v')).toEqual(['viewer']);
+    expect(inBash('account', 'create', '--context', 'here', 'c')).toEqual([]);
+    expect(inBash('context', 'use', '')).toEqual(['here']);
+  });
+
+  it('offers no names, and says nothing, where it cannot ask or nobody should be asked', async () => {
+    const names = (line: string) => shell.run('__complete', '--', 'account', '', line);
+    await shell.run(
+      ...['context', 'add', 'asks', '--server', 'https://127.0.0.1:9'],
+      ...['--token-command', 'touch asked'],
+    );
+    for (const line of [
+      'sallyport account show --config missing.yaml ',
+      'sallyport account show --context asks ',
+      'sallyport account show ',
+    ])
+      expect(await names(line), line).toEqual({ code: 0, out: '', err: '' });
+    expect(existsSync(shell.path('asked'))).toBe(false);
+  });
+
   it('offers nothing that is in no help, and all that is', (ctx) => {
     if (!isInstalled('bash')) return ctx.skip('bash is not installed');
     expect(inBash('instances', '--')).toEqual([
       '--config',
       '--server',
       '--ca-file',
+      '--context',
+      '--output',
       '--json',
       '--csv',
+      '--limit',
+      '--no-pager',
+      '--watch',
       '--help',
     ]);
   });
@@ -117,6 +162,9 @@ describe('completion by a shell', () => {
     expect(typed('sallyport serve --config manage.\t')).toBe('serve --config manage.yaml');
     expect(typed('sallyport account list --status=exp\t')).toBe('account list --status=expired');
     expect(typed('sallyport completion zs\t')).toBe('completion zsh');
+    expect(typed('sallyport account show --context here oth\t')).toBe(
+      'account show --context here other',
+    );
   });
 
   it('completes a line in fish', (ctx) => {
@@ -131,5 +179,7 @@ describe('completion by a shell', () => {
     ]);
     expect(inFish('sallyport serve --config manage.')).toEqual(['manage.yaml']);
     expect(inFish('sallyport account show man')).toEqual([]);
+    expect(inFish('sallyport account show --context here ci')).toEqual(['ci', 'ci-nightly']);
+    expect(inFish('sallyport account list --context=her')).toEqual(['--context=here']);
   });
 });

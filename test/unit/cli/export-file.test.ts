@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ExportFile } from '../../../src/cli/export-file.ts';
-import { barOf } from '../../../src/cli/export-progress.ts';
+import { barOf } from '../../../src/cli/progress.ts';
 
 let folder: string;
 let file: string;

@@ -1,0 +1,157 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import * as z from 'zod';
+import { readBounded, whyUnreadable } from '../../config/bounded-file.ts';
+import { UsageError } from '../exit.ts';
+
+/**
+ * Places by name. Where a token is to be read is in it, and never a token: it is a file that people
+ * copy from one machine to another.
+ */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Contexts in one file. */
+const CONTEXTS_MOST = 1_000;
+
+const text = z.string().min(1).max(4_096);
+const path = text.refine(isAbsolute, 'must be an absolute path');
+
+const SERVER = z
+  .strictObject({
+    server: text,
+    caFile: path.optional(),
+    tokenFile: path.optional(),
+    tokenEnv: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable')
+      .optional(),
+    tokenCommand: text.optional(),
+  })
+  .refine(
+    ({ tokenFile, tokenEnv, tokenCommand }) =>
+      [tokenFile, tokenEnv, tokenCommand].filter((one) => one !== undefined).length <= 1,
+    'must name one source of the token: tokenFile, tokenEnv or tokenCommand',
+  );
+const STORE = z.strictObject({ config: path });
+
+const FILE = z.strictObject({
+  current: z.string().nullable().default(null),
+  contexts: z
+    .record(z.string().regex(NAME, 'is no name of a context'), z.union([SERVER, STORE]))
+    .refine((all) => Object.keys(all).length <= CONTEXTS_MOST, `are more than ${CONTEXTS_MOST}`)
+    .default({}),
+});
+
+export type Context = z.output<typeof SERVER> | z.output<typeof STORE>;
+
+export interface Contexts {
+  readonly current: string | null;
+  readonly contexts: Readonly<Record<string, Context>>;
+}
+
+export function isContextName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** `$XDG_CONFIG_HOME/sallyport/contexts.yaml`, in `~/.config` where that is not set. */
+export function contextsFile(env: NodeJS.ProcessEnv = process.env): string {
+  const { XDG_CONFIG_HOME: set = '', HOME: home = homedir() } = env;
+  return join(isAbsolute(set) ? set : join(home, '.config'), 'sallyport', 'contexts.yaml');
+}
+
+/** None where there is no file. Throws `UsageError`. */
+export function readContexts(file = contextsFile()): Contexts {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) return { current: null, contexts: {} };
+  mustBeOurs(file);
+  mustBeOurs(dirname(file));
+  let written: string;
+  try {
+    written = readBounded(file).text;
+  } catch (error) {
+    throw new UsageError(`the contexts in ${file} cannot be read: it ${whyUnreadable(error)}`);
+  }
+  return contextsIn(written, file);
+}
+
+const NEITHER =
+  'must have server, with caFile and one of tokenFile, tokenEnv and tokenCommand, or config alone';
+
+function contextsIn(written: string, file: string): Contexts {
+  let value: unknown;
+  try {
+    value = parse(written) ?? {};
+  } catch (error) {
+    throw new UsageError(`${file} is no YAML: ${(error as Error).message.split('\n', 1)[0]}`);
+  }
+  const read = FILE.safeParse(value);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  const where = issue?.path.join('.') ?? '';
+  const what = issue?.code === 'invalid_union' ? NEITHER : issue?.message;
+  throw new UsageError(
+    `${file}: ${where === '' ? '' : `${where}: `}${what}: mend it, or make it anew with "sallyport context add"`,
+  );
+}
+
+/** Whoever can write to it says to whom the next command sends a token. */
+function mustBeOurs(file: string): void {
+  const { uid, mode } = statSync(file);
+  const user = process.getuid?.();
+  if (user !== undefined && uid !== user && uid !== 0)
+    throw new UsageError(
+      `${file} belongs to another user, who would say where commands go: chown it to yours`,
+    );
+  const isSticky = (mode & 0o1000) !== 0;
+  if ((mode & 0o022) === 0 || isSticky) return;
+  throw new UsageError(
+    `${file} can be written by other users, who could send your commands elsewhere: chmod go-w ${file}`,
+  );
+}
+
+/**
+ * Changes the file in one step, mode 0600. Two that change it at once: one of them is refused.
+ * Throws `UsageError`.
+ */
+export function changeContexts(
+  change: (contexts: Contexts) => Contexts,
+  named = contextsFile(),
+): void {
+  mkdirSync(dirname(named), { recursive: true, mode: 0o700 });
+  const there = statSync(named, { throwIfNoEntry: false });
+  // A link to where somebody keeps such files stays one.
+  const file = there === undefined ? named : realpathSync(named);
+  const lock = `${file}.lock`;
+  let descriptor: number;
+  try {
+    descriptor = openSync(lock, 'wx', 0o600);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(
+      code === 'EEXIST'
+        ? `the contexts are being changed by another command; if there is none, remove ${lock}`
+        : `${lock} cannot be written (${code})`,
+    );
+  }
+  try {
+    writeSync(descriptor, stringify(change(readContexts(file)), { lineWidth: 0 }));
+    fsyncSync(descriptor);
+    renameSync(lock, file);
+  } catch (error) {
+    rmSync(lock, { force: true });
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+
+/** What `less` is told where nobody has set LESS: ends at once what fits, colours, no clearing. */
+const LESS = 'FRX';
+
+/** Text that is read a page at a time, by a program that the person has chosen. */
+export class Pager {
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<void>;
+  #isEnded = false;
+
+  constructor(command: string) {
+    // Not for it: it may run other programs.
+    const { SALLYPORT_TOKEN: _, ...environment } = process.env;
+    const env = { LESS, LV: '-c', ...environment };
+    this.#child = spawn('sh', ['-c', command], { stdio: ['pipe', 'inherit', 'inherit'], env });
+    this.#closed = new Promise((resolve) => this.#child.once('close', () => resolve()));
+    // Somebody has read enough: nobody waits for the rest.
+    this.#child.stdin?.on('error', () => process.exit(0));
+    process.on('SIGINT', this.#onInterrupt);
+  }
+
+  /** Ctrl-C is for the pager; but what is still being read for it ends. */
+  readonly #onInterrupt = () => {
+    if (this.#isEnded) return;
+    void this.end().then(() => process.exit(130));
+  };
+
+  write(text: string): void {
+    if (!this.#isEnded) this.#child.stdin?.write(text);
+  }
+
+  /** Until the person has read on: so that nobody fills the memory with what is not yet read. */
+  async drained(): Promise<void> {
+    const { stdin } = this.#child;
+    if (stdin?.writableNeedDrain !== true) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stdin.once('drain', resolve);
+    await Promise.race([promise, this.#closed]);
+  }
+
+  /** Until the person has left it. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    this.#child.stdin?.end();
+    await this.#closed;
+    process.off('SIGINT', this.#onInterrupt);
+  }
+}
+
+/**
+ * The command of the pager: SALLYPORT_PAGER, PAGER, or less. Null where there is none: no terminal,
+ * one that cannot show pages, `cat` or nothing as its name, or a program that is not there.
+ */
+export function pagerCommand(env: NodeJS.ProcessEnv = process.env): string | null {
+  if (process.stdout.isTTY !== true || env.TERM === 'dumb') return null;
+  const command = (env.SALLYPORT_PAGER ?? env.PAGER ?? 'less').trim();
+  if (command === '' || command === 'cat') return null;
+  const [program = ''] = command.split(/\s+/, 1);
+  const found = spawnSync('sh', ['-c', 'command -v -- "$1"', 'sh', program], { stdio: 'ignore' });
+  return found.status === 0 ? command : null;
+}

@@ -1,0 +1,147 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  changeContexts,
+  contextsFile,
+  readContexts,
+} from '../../../src/cli/place/contexts-file.ts';
+import { placeOf, placeWords, type StoreOptions } from '../../../src/cli/place/place.ts';
+
+let folder: string;
+const began = process.cwd();
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-places-'));
+  vi.stubEnv('XDG_CONFIG_HOME', join(folder, 'config'));
+  vi.stubEnv('SALLYPORT_CONTEXT', undefined);
+  process.chdir(folder);
+});
+afterEach(() => {
+  process.chdir(began);
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const kept = (current: string | null = null) =>
+  changeContexts(() => ({
+    current,
+    contexts: {
+      production: { server: 'https://gate.example:9443', tokenFile: join(folder, 'token') },
+      local: { config: join(folder, 'manage.yaml') },
+    },
+  }));
+const words = (options: StoreOptions) => placeWords(placeOf(options));
+
+describe('the place of a command', () => {
+  it('is what options say, then the context that is asked for, then the one in use', () => {
+    kept('local');
+    expect(words({ config: 'a.yaml' })).toBe('a.yaml');
+    expect(words({ server: 'https://x:1' })).toBe('https://x:1');
+    expect(words({ context: 'production' })).toBe('production (https://gate.example:9443)');
+    expect(words({})).toBe(`local (${join(folder, 'manage.yaml')})`);
+    vi.stubEnv('SALLYPORT_CONTEXT', 'production');
+    expect(words({})).toBe('production (https://gate.example:9443)');
+    expect(words({ context: 'local' })).toContain('local');
+    expect(words({ config: 'a.yaml' })).toBe('a.yaml');
+  });
+
+  it('is ./data where no context is in use, and nobody guesses where there are both', () => {
+    mkdirSync('data');
+    writeFileSync('data/dev.yaml', '');
+    expect(words({})).toBe('data/dev.yaml');
+    kept('production');
+    expect(() => words({})).toThrow(/context production is in use and there is a .\/data here/);
+    expect(words({ context: 'production' })).toContain('production');
+    expect(words({ config: 'data/dev.yaml' })).toBe('data/dev.yaml');
+  });
+
+  it('is refused where it is said twice, or not known', () => {
+    kept();
+    expect(() => words({ context: 'local', config: 'a.yaml' })).toThrow(/either --context or/);
+    expect(() => words({ config: 'a.yaml', server: 'https://x' })).toThrow(/not both/);
+    expect(() => words({ context: 'elsewhere' })).toThrow(/no context elsewhere/);
+    expect(() => words({ context: 'toString' })).toThrow(/no context toString/);
+    expect(() => words({ context: 'local', caFile: 'ca.pem' })).toThrow(/--ca-file is for/);
+    expect(() => words({})).toThrow(/which store/);
+  });
+
+  it('names its token source, and reads it when it is needed', () => {
+    kept();
+    const place = placeOf({ context: 'production' });
+    if (place.server === null) throw new Error('it is a server');
+    expect(() => place.token.read()).toThrow(/token of the context production/);
+    writeFileSync('token', 'no token\n', { mode: 0o600 });
+    expect(() => place.token.read()).toThrow(/has no token/);
+  });
+});
+
+describe('the file of contexts', () => {
+  it('is 0600 in a folder of mode 0700, also where it was open', () => {
+    kept();
+    const file = contextsFile();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
+    chmodSync(file, 0o644);
+    kept('local');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readContexts().current).toBe('local');
+  });
+
+  it('is refused where others can write to it', () => {
+    kept();
+    const file = contextsFile();
+    chmodSync(file, 0o620);
+    expect(() => readContexts()).toThrow(/can be written by other users/);
+    expect(() => kept('local')).toThrow(/can be written by other users/);
+  });
+
+  it('is refused in a folder that others can write to', () => {
+    kept();
+    chmodSync(dirname(contextsFile()), 0o770);
+    expect(() => readContexts()).toThrow(/can be written by other users/);
+  });
+
+  it('stays a link where it is one', () => {
+    kept();
+    const file = contextsFile();
+    const elsewhere = join(folder, 'dotfiles.yaml');
+    writeFileSync(elsewhere, readFileSync(file), { mode: 0o600 });
+    rmSync(file);
+    symlinkSync(elsewhere, file);
+    kept('local');
+    expect(readFileSync(elsewhere, 'utf8')).toContain('current: local');
+  });
+
+  it('takes one change at a time', () => {
+    kept();
+    const lock = `${contextsFile()}.lock`;
+    writeFileSync(lock, '');
+    expect(() => kept()).toThrow(/being changed by another command/);
+    rmSync(lock);
+    kept();
+  });
+
+  it.each([
+    ['contexts: [', /no YAML/],
+    ['contexts: { a: { server: https://x, token: slp_x } }', /contexts/],
+    ['contexts: { a: { config: relative.yaml } }', /contexts\.a/],
+    ['contexts: { a: { server: https://x, tokenFile: /t, tokenEnv: T } }', /contexts\.a/],
+    ['contexts: { "../a": { config: /a.yaml } }', /contexts/],
+    ['other: 1', /other/],
+  ])('%j is a fault with its place', (text, message) => {
+    mkdirSync(dirname(contextsFile()), { recursive: true, mode: 0o700 });
+    writeFileSync(contextsFile(), text, { mode: 0o600 });
+    expect(() => readContexts()).toThrow(message);
+  });
+});
