@@ -137,7 +137,9 @@ export function given<Name extends string, Value>(
   return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]?: Value });
 }
 
-/** For commands that list something: as a table with all its columns, for people or spreadsheets. */
+/**
+ * For commands that list something: as a table with all its columns, for people or spreadsheets.
+ */
 export function withCsv(command: Command): Command {
   return withFormats(command, 'wide', 'csv').addOption(
     new Option('--csv', 'short for -o csv: for spreadsheets (RFC 4180)').conflicts('output'),

@@ -96,7 +96,9 @@ function printer(): Show {
   };
 }
 
-/** Values of JSON stand one after the other, as `jq` reads them; documents of YAML by their mark. */
+/**
+ * Values of JSON stand one after the other, as `jq` reads them; documents of YAML by their mark.
+ */
 function separator(): string {
   const kind = formatKind();
   if (kind === 'json') return '';
