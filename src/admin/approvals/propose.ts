@@ -94,7 +94,8 @@ function mustHaveRoom(waiting: readonly Waiting[], actor: AdminActor): void {
 
 async function store(context: AdminContext, actor: AdminActor, waiting: Waiting): Promise<boolean> {
   const stored = encodeWaiting(waiting);
-  if (stored.text.length > WAITING_LIMITS.characters)
+  const { characters, changes } = WAITING_LIMITS;
+  if (stored.text.length > characters || waiting.changes.length > changes)
     throw new AdminError(
       'invalid',
       'the change is too large to wait for approval: make it in several parts',

@@ -45,6 +45,8 @@ export const WAITING_LIMITS = {
   /** Changes that wait, in all and by one proposer. */
   all: 100,
   each: 20,
+  /** Records that one changes: they are made in one step of the store. */
+  changes: 256,
   /** Characters of one, as it is stored. */
   characters: 128 * 1024,
 } as const;
