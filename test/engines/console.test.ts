@@ -160,6 +160,18 @@ describe('the console over a cluster', () => {
     await expect.poll(refused, { timeout: 30_000, interval: 500 }).toBeGreaterThanOrEqual(12);
   });
 
+  it('tells who called either of them', async () => {
+    const calls = async () => {
+      const { items } = await managing.administration.topUsage(owner, { of: 'account' });
+      return items.find(({ name }) => name === 'on-cluster')?.calls ?? 0;
+    };
+    // One with the first token at each gate, at least.
+    await expect.poll(calls, { timeout: 30_000, interval: 500 }).toBeGreaterThanOrEqual(2);
+    const one = await signedIn();
+    expect((await one.get('/')).text).toContain('href="/find/on-cluster"');
+    expect((await one.get('/service-accounts/on-cluster')).text).toContain('Calls of on-cluster');
+  });
+
   it('answers the API, and takes found tokens, counted on one node', async () => {
     const { port } = managing.gateway.addresses.admin!;
     const { token: bearer } = await managing.createAccount({
