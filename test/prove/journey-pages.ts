@@ -28,7 +28,7 @@ const LISTS = {
   team: { team: 'team-7' },
 } as const satisfies Readonly<Record<string, Narrowing>>;
 /** Of which photographs are kept. */
-const KEPT = ['list', 'preview', 'who-can', 'matrix'];
+const KEPT = ['list', 'preview', 'who-can'];
 const PAGES: readonly (readonly [string, string])[] = [
   ['overview', '/?range=1h'],
   ['account', `/service-accounts/${journeyAccount(7).name}`],

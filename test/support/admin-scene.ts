@@ -37,7 +37,7 @@ const NODE_WORDS = [
   '--max-semi-space-size=16',
   '--heap-growing-percent=200',
 ];
-const OPEN_MS = 300_000;
+const OPEN_MS = 1_800_000;
 const SOCKET_MS = 10_000;
 /** Longer than idle connections are opened for. */
 const IDLE_MS = 3_600_000;
