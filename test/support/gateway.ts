@@ -162,7 +162,10 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       : createControl({ ...stores, clock: systemClock, instance: null, routes: () => null });
   const { administration } = control;
   const createAccount = async (fields: { name: string; role: string }) => {
-    const made = await administration.createServiceAccount(owner, { description: '', ...fields });
+    const made = await administration.createServiceAccount(owner, {
+      ...{ description: '', withoutApproval: true },
+      ...fields,
+    });
     return { id: made.account.id, token: made.token };
   };
   await ensureRole(administration);

@@ -57,6 +57,11 @@ const STRANGE_VALUES = [
   ...STRANGE_TEXTS,
 ];
 
+/** A value that is taken whole from a pool: the schema says nothing of what is in it. */
+function isChosen({ type, properties }: Schema): boolean {
+  return type === 'object' ? properties === undefined : type !== 'array';
+}
+
 /** Values made from schemas: such as they ask for, or, now and then, of another kind. */
 export class Values {
   readonly #random: Random;
@@ -77,7 +82,7 @@ export class Values {
     if (resolved.anyOf !== undefined)
       return this.make(this.#random.pick(resolved.anyOf), odd, field);
     const pool = this.#pools[field];
-    if (pool !== undefined && resolved.type !== 'array' && resolved.type !== 'object')
+    if (pool !== undefined && isChosen(resolved))
       return this.#random.pick(odd === 0 ? pool.slice(0, Math.ceil(pool.length / 2)) : pool);
     switch (resolved.type) {
       case 'object':

@@ -35,6 +35,8 @@ export interface ApiBenchOptions
   readonly store?: Readonly<Record<string, unknown>>;
   readonly administratorStore?: Readonly<Record<string, unknown>>;
   readonly foundTokens?: boolean;
+  /** Keys of `console`. */
+  readonly console?: Readonly<Record<string, unknown>>;
   /** Of the account that may everything. */
   readonly name?: string;
 }
@@ -42,12 +44,14 @@ export interface ApiBenchOptions
 /** Raw HTTP, by Node's own client: nothing of ours reads or writes on this side. */
 export async function openApi({
   foundTokens = false,
+  console = {},
   name = 'administrator-account',
   ...stores
 }: ApiBenchOptions = {}): Promise<ApiBench> {
   const test = await startGateway({
     upstreams: { api: { addresses: ['http://127.0.0.1:9'] } },
     admin: { foundTokens },
+    config: { console },
     ...stores,
   });
   const administrator = await test.createAccount({ name, role: 'administrator' });
