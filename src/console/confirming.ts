@@ -6,6 +6,7 @@ import { show } from './answer.ts';
 import { attempt } from './attempt.ts';
 import { formFields } from './components/form.ts';
 import { card, notice, table } from './components/parts.ts';
+import { replayForm } from './components/replay.ts';
 import type { ConsoleContext } from './guard.ts';
 import { type Html, html, type Slot } from './html.ts';
 import type { ConsoleParts } from './parts.ts';
@@ -16,14 +17,18 @@ import { ago, plural } from './words.ts';
 /** The field by which a form says that this was seen. */
 const SEEN = 'seen';
 
+type Asked = Parameters<Administration['previewChange']>[1];
+
 /** A change that is not made yet, because somebody would lose by it. */
 export class LookFirst extends Error {
   override readonly name = 'LookFirst';
   readonly preview: ChangePreview;
+  readonly asked: Asked;
 
-  constructor(preview: ChangePreview) {
+  constructor(preview: ChangePreview, asked: Asked) {
     super('somebody loses by it');
     this.preview = preview;
+    this.asked = asked;
   }
 }
 
@@ -40,7 +45,7 @@ export function confirming(c: ConsoleContext, parts: ConsoleParts): Administrati
       const asked = { operation, input: input as Readonly<Record<string, unknown>> };
       // What is wrong with it, the operation itself says.
       const preview = await attempt(() => administration.previewChange(actor, asked));
-      if (preview.done && isGrave(preview.value)) throw new LookFirst(preview.value);
+      if (preview.done && isGrave(preview.value)) throw new LookFirst(preview.value, asked);
     }
     return administration[name](actor, input as never);
   });
@@ -53,7 +58,7 @@ function isGrave({ losers, abandoned }: ChangePreview): boolean {
 /** The same form once more, below what it would do. */
 export function lookFirst(
   c: ConsoleContext,
-  { preview }: LookFirst,
+  { preview, asked }: LookFirst,
   nowMs: number,
 ): Response | Promise<Response> {
   const { form, visitor } = c.var;
@@ -63,7 +68,7 @@ export function lookFirst(
 <form class="stack" method="post" action="${c.req.path}">${formFields(visitor)}${fields.map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   )}<input type="hidden" name="${SEEN}" value="yes">
-<div class="actions"><button class="danger">${preview.approval.length === 0 ? 'Do it' : 'Propose it'}</button><a class="button" href="${c.req.path.replace(/\/[^/]*$/, '')}">Cancel</a></div></form></div></section>`;
+<div class="actions"><button class="danger">${preview.approval.length === 0 ? 'Do it' : 'Propose it'}</button><a class="button" href="${c.req.path.replace(/\/[^/]*$/, '')}">Cancel</a></div></form><div class="actions">${replayForm(visitor, asked)}</div></div></section>`;
   const [first] = preview.changes;
   return show(
     c,

@@ -97,6 +97,15 @@ describe('what is worth a look', () => {
     await page.getByRole('alert').getByText('Permissions').waitFor();
   });
 
+  it('can be asked of a change by which somebody loses, before it is made', async () => {
+    await page.goto('/roles/writer/edit');
+    await page.getByLabel('Permissions').fill('envs:write');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Nothing is changed yet.').waitFor();
+    await page.getByRole('button', { name: 'Try it on the last 7 days' }).click();
+    await page.getByText('would have refused 3 calls of 1 account').waitFor();
+  });
+
   it.each(['light', 'dark'] as const)(
     'can be read by everybody, %s and on a phone',
     async (look) => {

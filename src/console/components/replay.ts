@@ -1,12 +1,13 @@
 import type { AdminActor } from '../../admin/actor.ts';
 import type { Control } from '../../admin/control.ts';
 import type { ReplayItem } from '../../admin/trail/replay.ts';
-import type { Replay, Replayed } from '../../admin/trail/replay-change.ts';
+import { REPLAYED, type Replay, type Replayed } from '../../admin/trail/replay-change.ts';
 import { replayLimits, replayWords } from '../../admin/trail/words.ts';
 import type { ConsoleContext } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { Visitor } from '../visitor.ts';
 import { countWords, moment } from '../words.ts';
+import { buttonForm } from './form.ts';
 import { badge, card, longTable } from './parts.ts';
 
 /** Days that a page looks back. */
@@ -28,6 +29,27 @@ export async function replayFor(
   for (let asked = 1; answer.next !== null && asked < ANSWERS_MAX; asked += 1)
     answer = await ask(answer.next);
   return answer;
+}
+
+/** Where a change is posted, as operation and input, to be tried on the record. */
+export const REPLAY_PATH = '/advice/replay';
+
+/**
+ * A form of its own that has a change tried on the record; nothing where that is not for the change
+ * or for who looks.
+ */
+export function replayForm(
+  visitor: Visitor,
+  { operation, input }: { readonly operation: string | null; readonly input: object | null },
+  about = '',
+): Slot {
+  const known = REPLAYED.find((one) => one === operation);
+  const may = visitor.may('sallyport:registry:write') && visitor.may('sallyport:activity:read');
+  if (known === undefined || !may) return '';
+  return buttonForm(visitor, REPLAY_PATH, `Try it on the last ${REPLAY_DAYS} days`, {
+    fields: { operation: known, input: JSON.stringify(input) },
+    ...(about === '' ? {} : { about }),
+  });
 }
 
 /** In a form of a change: has it tried on the record instead of made. */

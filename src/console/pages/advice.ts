@@ -6,9 +6,9 @@ import { REPLAYED } from '../../admin/trail/replay-change.ts';
 import { windowLimits } from '../../admin/trail/words.ts';
 import { show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
-import { faultSummary, formFields } from '../components/form.ts';
+import { faultSummary } from '../components/form.ts';
 import { card, empty, notice } from '../components/parts.ts';
-import { replayCard, replayFor } from '../components/replay.ts';
+import { REPLAY_PATH, replayCard, replayFor, replayForm } from '../components/replay.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -23,7 +23,7 @@ const TITLE = 'Worth a Look';
 /** What is granted and was not used, with changes to review. */
 export function advicePages(app: Hono<Env>, parts: ConsoleParts): void {
   app.get(ADVICE, (c) => showAdvice(c, parts));
-  app.post(`${ADVICE}/replay`, (c) => showReplay(c, parts));
+  app.post(REPLAY_PATH, (c) => showReplay(c, parts));
 }
 
 async function showAdvice(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
@@ -99,12 +99,9 @@ function pathOf({ kind, name }: Finding['target']): string {
 }
 
 function changeOf(c: ConsoleContext, target: Finding['target'], change: PreparedChange): Html {
-  const { command, operation, input, declaration } = change;
+  const { command, declaration } = change;
   const form = formPath(target, change);
-  const replayed =
-    operation === null || !c.var.visitor.may('sallyport:registry:write')
-      ? ''
-      : html`<form method="post" action="${ADVICE}/replay">${formFields(c.var.visitor)}<input type="hidden" name="operation" value="${operation}"><input type="hidden" name="input" value="${JSON.stringify(input)}"><button class="small">Try it on the last 7 days<span class="hidden">: ${command}</span></button></form>`;
+  const replayed = replayForm(c.var.visitor, change, command);
   const open =
     form === null
       ? ''
