@@ -97,7 +97,7 @@ export const REFUSALS = {
   },
   'upstream-broken': {
     status: 502,
-    title: 'The upstream gave no valid answer',
+    title: 'The upstream gave no valid response',
     proxyError: 'http_protocol_error',
   },
   'upstream-timeout': {

@@ -99,7 +99,10 @@ function waived(context: AdminContext, actor: AdminActor, said: unknown): AdminC
 
 function mustOwnStore(actor: AdminActor): void {
   if (actor.permissions !== 'store-owner')
-    throw new AdminError('forbidden', 'only who has the rights of the store may do this');
+    throw new AdminError(
+      'forbidden',
+      'this needs access to the store itself: run it there, with --config',
+    );
 }
 
 /**

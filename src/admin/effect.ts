@@ -99,7 +99,7 @@ async function judgeTeam(
   if (users.length > MEMBERS_MAX)
     throw new AdminError(
       'forbidden',
-      `the team ${name} has more than ${MEMBERS_MAX} members; only who has the rights of the store can change it`,
+      `the team ${name} has more than ${MEMBERS_MAX} members; change it on the store itself, with --config`,
     );
   const applications = movedApplications(before, after);
   const found = new Set<string>();

@@ -33,7 +33,7 @@ export function mayLeaveNone(actor: AdminActor, said: boolean): boolean {
   if (said && actor.permissions !== 'store-owner')
     throw new AdminError(
       'forbidden',
-      'only who has the rights of the store may leave nobody who administers',
+      'only with access to the store itself can the last administrator be removed',
     );
   return said;
 }
@@ -56,7 +56,7 @@ export async function someoneRemains(
   const search = { held, kind: before.kind, butAccount: before.id, butRole: null, fromMs };
   return (
     (await whoRemains(context, records, search)) ??
-    refuse(`${before.name} is the last one who may administer as much`)
+    refuse(`${before.name} is the last administrator with these permissions`)
   );
 }
 
@@ -86,7 +86,7 @@ export async function someoneRemainsWithout(
   } as const;
   return (
     (await whoRemains(context, records, search)) ??
-    refuse(`nobody without the role ${before.name} may administer as much`)
+    refuse(`no administrator would keep these permissions without the role ${before.name}`)
   );
 }
 

@@ -141,7 +141,7 @@ class Session {
   async #answer(line: string): Promise<void> {
     if (this.#gone.signal.aborted) return;
     const request = parse(line);
-    if (request === null) return this.#refuse(0, 'that is not a request');
+    if (request === null) return this.#refuse(0, 'the request cannot be read');
     if (request.v !== PROTOCOL_VERSION) {
       return this.#refuse(
         request.id,

@@ -144,5 +144,8 @@ async function answered<T>(work: () => Promise<T>): Promise<T> {
 
 function mustOwnStore(actor: AdminActor): void {
   if (actor.permissions !== 'store-owner')
-    throw new AdminError('forbidden', 'only who has the rights of the store may do this');
+    throw new AdminError(
+      'forbidden',
+      'this needs access to the store itself: run it there, with --config',
+    );
 }

@@ -49,7 +49,7 @@ export interface ReindexingOptions {
 }
 
 export function createReindexing(options: ReindexingOptions): AuditReindexing {
-  const one = new OneRun<AuditReindexed>('a making anew of activity logs', options);
+  const one = new OneRun<AuditReindexed>('a rebuild of activity logs', options);
   const may = (actor: AdminActor) => mustHave(actor, 'sallyport:registry:write');
   const idOf = async ({ account }: AuditReindexInput) =>
     account === null ? null : reading(() => resolveAccountId(options.store, account));
@@ -81,7 +81,7 @@ async function reindex(
     return { needed: true, ...(await audit.reindex({ account, progress })) };
   } catch (error) {
     if (!(error instanceof AuditUnavailable)) throw error;
-    const message = `activity logs cannot be made anew: ${error.message}`;
+    const message = `activity logs cannot be rebuilt: ${error.message}`;
     throw new AdminError('unavailable', message, { cause: error });
   }
 }

@@ -36,6 +36,6 @@ export async function act(
 ): Promise<void> {
   const answer = await withReach(options, true, work);
   if (options.json === true) sayJson(answer);
-  else say(answer.changed ? done : `${done} It was so already.`);
+  else say(answer.changed ? done : `${done} Nothing had to be changed.`);
   noteReceipt(answer.revocation);
 }

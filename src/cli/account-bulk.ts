@@ -8,6 +8,7 @@ import { waiting } from './account-act.ts';
 import { filterOf, type ListOptions, pagesOf, withFilters } from './account-list.ts';
 import { UsageError } from './exit.ts';
 import { examples, expiry, given, leaf, membership } from './options.ts';
+import { progressBar } from './progress.ts';
 import { type Reached, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
 import { replayed, showReplay, withReplay } from './replay.ts';
@@ -30,7 +31,7 @@ export function addBulk(parent: Command, kind: AccountKind): void {
     withFilters(leaf(parent, 'bulk [name...]', 'change many at a time, after a preview'), kind),
   )
     .option('--all', 'every one there is, where neither names nor filters are given')
-    .option('--deactivate', 'keep them out until they are activated again')
+    .option('--deactivate', 'refuse their calls until they are activated again')
     .option('--activate', 'let them in again')
     .option('--set-expires <when>', 'when they stop working: 90d, 2030-01-31, never', expiry)
     .option('--set-role <role>', 'their default role')
@@ -65,13 +66,15 @@ async function runBulk(
   const { lastUsed: _, sort: __, order: ___, ...filter } = filterOf(options);
   const narrows = Object.keys(filter).length > 0;
   if (!narrows && names.length === 0 && options.all !== true)
-    command.error('error: say which: names, filters as in `list`, or --all');
+    command.error(
+      'error: no accounts are chosen: name them, filter them as in `list`, or say --all',
+    );
   const isAsked = options.dryRun === true || options.replay !== undefined;
   await withReach(options, !isAsked, async (reached) => {
     const accounts = await chosen(reached, names, { kind, ...filter }, narrows || options.all);
     if (accounts.length === 0) {
       if (options.json === true) sayJson({ applied: false, items: [] });
-      return note('nobody is like that: nothing was changed');
+      return note('no account matches: nothing was changed');
     }
     if (options.replay !== undefined)
       return sayBulkReplay(reached, options, accounts, kind, change);
@@ -105,7 +108,7 @@ async function sayBulkReplay(
 function changeIn(options: BulkOptions, command: Command): BulkChange {
   const { deactivate, activate, join = [] } = options;
   if (deactivate === true && activate === true)
-    command.error('error: --deactivate and --activate: say one of them');
+    command.error('error: --deactivate and --activate exclude each other: say one of them');
   if (join.length > 1) command.error('error: --join can be said once');
   const change = {
     ...(deactivate === true ? { status: 'inactive' as const } : {}),
@@ -163,18 +166,24 @@ async function inParts(
   change: BulkChange & { readonly preview?: boolean; readonly waitMs?: number },
 ): Promise<InParts> {
   const items: BulkItem[] = [];
+  const progress = progressBar(change.preview === true ? 'accounts looked at' : 'accounts');
   let receipts: Omit<BulkAnswer, 'items'> = {};
-  for (let from = 0; from < accounts.length; from += BULK_MOST) {
-    const ids = accounts.slice(from, from + BULK_MOST).map(({ id }) => id);
-    try {
-      const input = { kind, ids, ...change };
-      const { items: some, ...how } = await control.administration.changeAccounts(actor, input);
-      items.push(...some);
-      receipts = { ...receipts, ...how };
-    } catch (error) {
-      if (!(error instanceof AdminError) || from === 0) throw error;
-      return { answer: { items, ...receipts }, fault: error };
+  try {
+    for (let from = 0; from < accounts.length; from += BULK_MOST) {
+      const ids = accounts.slice(from, from + BULK_MOST).map(({ id }) => id);
+      try {
+        const input = { kind, ids, ...change };
+        const { items: some, ...how } = await control.administration.changeAccounts(actor, input);
+        items.push(...some);
+        receipts = { ...receipts, ...how };
+        progress.at(items.length, accounts.length);
+      } catch (error) {
+        if (!(error instanceof AdminError) || from === 0) throw error;
+        return { answer: { items, ...receipts }, fault: error };
+      }
     }
+  } finally {
+    progress.end();
   }
   return { answer: { items, ...receipts }, fault: null };
 }

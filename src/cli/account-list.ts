@@ -93,10 +93,10 @@ export function withFilters(command: Command, kind: AccountKind): Command {
     .option('--search <text>', 'part of the name or the description, or the whole id')
     .option('--prefix <text>', 'how the name begins')
     .addOption(
-      new Option('--status <status>', 'how they stand').choices(['active', 'inactive', 'expired']),
+      new Option('--status <status>', 'their status').choices(['active', 'inactive', 'expired']),
     )
     .option('--role <role>', 'has the role anywhere: by default, in a team or by a grant')
-    .option('--team <team>', 'is in the team')
+    .option('--team <team>', 'is a member of the team')
     .option(
       '--expiring <days>',
       'expires within so many days, and has not yet',
@@ -147,9 +147,7 @@ async function runList(options: ListOptions, kind: AccountKind, noun: string): P
     if (damaged.size > 0)
       note(`${damaged.size} records cannot be read: ${[...damaged].slice(0, 5).join(', ')}`);
     if (shown === 0 && options.json !== true && options.csv !== true)
-      note(
-        Object.keys(filter).length === 0 ? `there are no ${noun} yet` : `there are no such ${noun}`,
-      );
+      note(Object.keys(filter).length === 0 ? `there are no ${noun} yet` : `no ${noun} match`);
     if (shown === most && total > shown) note(`${shown} of ${total} are shown`);
   });
 }

@@ -164,7 +164,7 @@ async function closeOverlap(name: string, options: RotateOptions): Promise<void>
 export function lastOne(command: Command): Command {
   return command.option(
     '--leave-no-administrator',
-    'do it although nobody remains who administers (on the store only)',
+    'do it even if no administrator remains (only on the store itself)',
   );
 }
 
@@ -186,7 +186,7 @@ export function addStanding(parent: Command, kind: AccountKind): void {
   examples(activate, example('activate NAME'));
   const deactivate = replayable(
     lastOne(
-      dangerous(leaf(parent, 'deactivate <name>', 'keep it out until it is activated again')),
+      dangerous(leaf(parent, 'deactivate <name>', 'refuse its calls until it is activated again')),
     ),
     kind,
   ).action(async (name: string, options: CommonOptions) => {
@@ -297,7 +297,7 @@ function addGrants(account: Command): void {
     ),
   )
     .requiredOption('--application <application>', 'the application')
-    .requiredOption('--role <role>', 'its role there; may be less than elsewhere')
+    .requiredOption('--role <role>', 'its role there; it may allow less than the other roles')
     .action(
       async (name: string, options: CommonOptions & { application: string; role: string }) => {
         const { application, role, wait } = options;

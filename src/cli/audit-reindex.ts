@@ -12,13 +12,13 @@ interface ReindexOptions extends StoreOptions {
 }
 
 export function addReindexCommand(audit: Command): void {
-  const reindex = leaf(audit, 'reindex', 'make the activity logs of accounts anew from the record')
+  const reindex = leaf(audit, 'reindex', 'rebuild the activity logs of accounts from the record')
     .option('--account <name>', 'of this account alone')
     .option('--account-id <id>', 'the same by id, also of an account that was deleted')
     .action(makeAnew);
   reindex.description(
-    'make the activity logs of accounts anew from the record, while gates go on recording.\n' +
-      'Each log is made beside the one in use and takes its place in one step. What a log has from\n' +
+    'rebuild the activity logs of accounts from the record, while gates go on recording.\n' +
+      'Each log is built beside the one in use and takes its place in one step. What a log has from\n' +
       'before the record begins stays. With the embedded store the record itself is read, so there\n' +
       'is nothing to make. On Redis it needs the user manager.',
   );
@@ -38,8 +38,10 @@ async function makeAnew(options: ReindexOptions): Promise<void> {
   ).finally(() => bar.end());
   if (options.json === true) return sayJson(made);
   if (!made.needed)
-    return say('The store is embedded: the record itself is read, and there is nothing to make.');
+    return say(
+      'The store is embedded: the record itself is read, and there is nothing to rebuild.',
+    );
   const { accounts, events } = made;
   const logs = accounts === 1 ? 'log of 1 account was' : `logs of ${accounts} accounts were`;
-  say(`The activity ${logs} made anew from ${events} events.`);
+  say(`The activity ${logs} rebuilt from ${events} events.`);
 }

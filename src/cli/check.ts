@@ -16,6 +16,7 @@ import { failureOf } from './exit.ts';
 import { EXIT } from './exit-code.ts';
 import { loadChecked } from './load.ts';
 import { examples } from './options.ts';
+import { withOutput } from './output/format.ts';
 import { note, say, sayJson } from './terminal.ts';
 
 interface CheckOptions extends InspectorOptions {
@@ -42,8 +43,8 @@ export function addCheckCommand(program: Command): void {
       'look at Redis as this user, who may use INFO, CONFIG GET and ACL GETUSER',
     )
     .option('--redis-password-file <file>', 'its password')
-    .option('--json', 'answer in JSON')
     .action(runCheck);
+  withOutput(check);
   examples(
     check,
     'sallyport check --config sallyport.yaml',
@@ -169,7 +170,7 @@ function connectionFault(host: string, port: number, timeoutMs: number): Promise
       resolve(fault);
     };
     socket.once('connect', () => end(null));
-    socket.once('timeout', () => end(`nothing within ${timeoutMs} ms`));
+    socket.once('timeout', () => end(`no response within ${timeoutMs} ms`));
     socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
   });
 }

@@ -107,7 +107,7 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
   ),
   known(
     'who-can [options] <method> <path>',
-    'which accounts would this call be let in of?',
+    'which accounts would be let in with this call?',
     async () => (await import('./who-can.ts')).addWhoCanCommand,
   ),
   known(

@@ -19,10 +19,13 @@ export function addExplainCommand(program: Command): void {
   )
     .requiredOption('--account <name>', 'the account that calls')
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
-    .option('--routes <file>', 'the file whose routes count, where --config is another one')
+    .option(
+      '--routes <file>',
+      'the gate’s configuration file, whose routes decide, where --config names another one',
+    )
     .option(
       '--variable <name=value>',
-      'what stands in the body, where the route is decided by it (repeat, or use commas)',
+      'a value of the body, where the route is decided by the body (repeat, or use commas)',
       several,
     )
     .option('--from <address>', 'the address of the client')

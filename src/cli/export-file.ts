@@ -130,7 +130,7 @@ export class ExportFile {
       const { code } = error as NodeJS.ErrnoException;
       throw new UsageError(
         code === 'EEXIST'
-          ? `${this.#part} is there, and nothing says what it is: remove it, or name another file`
+          ? `${this.#part} is there, and it is not known what it belongs to: remove it, or name another file`
           : `${this.#file} cannot be written (${code})`,
       );
     }
@@ -148,7 +148,7 @@ export class ExportFile {
     const half = stateIn(text);
     if (half === null || half.wanted !== begin.wanted || !isSameTime(half, begin))
       throw new UsageError(
-        `${this.#part} is the half of another export: say the same again to go on with it, remove it and ${this.#note}, or name another file`,
+        `${this.#part} is an unfinished export of something else: run the command that began it again, remove it and ${this.#note}, or name another file`,
       );
     return half;
   }

@@ -20,7 +20,7 @@ export function addHealthcheckCommand(program: Command): void {
       const address = loadChecked(options.config).config.listen.ops?.address;
       if (address === undefined)
         throw new UsageError(
-          `${options.config} opens no ops listener (listen.ops), so nobody can be asked`,
+          `${options.config} opens no ops listener (listen.ops), so it cannot be asked`,
         );
       const { status, body } = await ask(address.host, address.port);
       if (status !== 200) throw new Refused(`not ready: ${status} ${body}`);
@@ -48,7 +48,7 @@ function ask(host: string, port: number): Promise<{ status: number; body: string
         response.once('error', (error) => unavailable(error.message));
       },
     );
-    asked.once('timeout', () => asked.destroy(new Error(`nothing within ${TIMEOUT_MS} ms`)));
+    asked.once('timeout', () => asked.destroy(new Error(`no response within ${TIMEOUT_MS} ms`)));
     asked.once('error', (error: NodeJS.ErrnoException) => unavailable(error.code ?? error.message));
     asked.end();
   });

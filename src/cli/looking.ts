@@ -9,7 +9,7 @@ type Run<Words extends readonly unknown[]> = (...words: Words) => Promise<void>;
 
 /** For commands that only look: what they print can be long. */
 export function withPager(command: Command): Command {
-  return command.option('--no-pager', 'print it whole, though a person reads it on a terminal');
+  return command.option('--no-pager', 'print to the terminal, without a pager');
 }
 
 /** The action of such a command. */

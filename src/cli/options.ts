@@ -17,7 +17,10 @@ export function leaf(parent: Command, usage: string, summary: string): Command {
         'ask the admin API of a running gate, with the token in SALLYPORT_TOKEN',
       )
       .option('--ca-file <file>', 'with --server: the CA of its certificate (PEM)')
-      .option('--context <context>', 'the place that `sallyport context` knows by this name'),
+      .option(
+        '--context <context>',
+        'act on the gate or store of this context: `sallyport context list`',
+      ),
   );
 }
 

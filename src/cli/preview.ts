@@ -89,7 +89,7 @@ async function showFirst(
 
 function linesOf(preview: ChangePreview): readonly string[] {
   const { changes, losers, accounts, examined, abandoned, approval } = preview;
-  if (changes.length === 0) return ['Nothing would change: it is so already.'];
+  if (changes.length === 0) return ['Nothing would change.'];
   return [
     ...changes.flatMap((change) => [
       `${markOf(change)} ${change.kind} ${change.name}`,

@@ -96,12 +96,12 @@ function addVerify(registry: Command): void {
   const verify = leaf(
     registry,
     'verify',
-    'compare everything that a registry keeps with everything else',
+    'check that all that a registry keeps agrees with itself',
   ).action(verifyAll);
   verify.description(
-    'compare everything that a registry keeps with everything else: records with their checksums\n' +
+    'check that all that a registry keeps agrees with itself: records with their checksums\n' +
       '(embedded), accounts with their names, uses of roles and teams, lists and counts.\n' +
-      'Changes nothing. Exit code 0: all of it agrees; 1: it does not, one line for each finding;\n' +
+      'Changes nothing. Exit code 0: all of them agree; 1: they do not, one line for each finding;\n' +
       '3: the store could not be asked.',
   );
   examples(verify, 'sallyport registry verify --config sallyport.yaml');
@@ -121,7 +121,7 @@ async function verifyAll(options: RegistryOptions): Promise<void> {
         'with "sallyport registry import FILE" into an empty store',
     );
   if (options.json !== true)
-    note(`${what}, ${counts.claims} names and ${counts.references} uses: all of it agrees.`);
+    note(`${what}, ${counts.claims} names and ${counts.references} uses: all of them agree.`);
 }
 
 /** A registry that cannot even be opened, because it is damaged, is a finding. */

@@ -171,6 +171,6 @@ export function report(
   done: string,
 ): void {
   if (options.json === true) sayJson(answer);
-  else say(answer.changed ? done : 'It was so already.');
+  else say(answer.changed ? done : 'Nothing had to be changed.');
   noteReceipt(answer.revocation);
 }

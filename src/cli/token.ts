@@ -65,7 +65,7 @@ function reportLine({ revoked, account }: TokenReport): string {
 /** Never a word of the command line: those are seen by every user of the machine. */
 function tokenFrom(file: string | undefined): string {
   if (file === undefined && process.stdin.isTTY === true)
-    throw new UsageError('pipe the token in, or name a file with --token-file');
+    throw new UsageError('no token was given: pipe it in, or name its file with --token-file');
   try {
     return readFileSync(file ?? 0, 'utf8')
       .trim()

@@ -244,9 +244,11 @@ function readFile(file: string): readonly TransferredRecord[] {
   const [head, ...rest] = lines;
   const end = rest.pop();
   if (head?.format !== FORMAT.format || head.version !== FORMAT.version)
-    throw new UsageError(`${file} is no registry of a version that is known here`);
+    throw new UsageError(`${file} is not the export of a registry that this version can read`);
   if (end?.end !== true || end.records !== rest.length)
-    throw new UsageError(`${file} was cut short: nothing was imported`);
+    throw new UsageError(
+      `${file} was cut short, so nothing was imported: export the registry again`,
+    );
   return rest as unknown as readonly TransferredRecord[];
 }
 

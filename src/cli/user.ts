@@ -101,7 +101,8 @@ async function passwordFrom(options: PasswordOptions): Promise<Password> {
   if (options.passwordFile !== undefined)
     return { text: firstLine(options.passwordFile), generated: false };
   const text = await askSecret('New password: ');
-  if (text !== (await askSecret('Once more: '))) throw new UsageError('the two passwords differ');
+  if (text !== (await askSecret('Once more: ')))
+    throw new UsageError('the two passwords differ: nothing was changed');
   return { text, generated: false };
 }
 

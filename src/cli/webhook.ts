@@ -1,15 +1,26 @@
 import type { Command } from 'commander';
 import { AdminError } from '../admin/error.ts';
-import { type CommonOptions, examples, group, leaf } from './options.ts';
+import { watched, withWatch } from './looking.ts';
+import {
+  type CommonOptions,
+  examples,
+  group,
+  leaf,
+  limited,
+  withLimit,
+  withNames,
+} from './options.ts';
 import { withReach } from './reach.ts';
 import { note, say, sayJson, table } from './terminal.ts';
 
 export function addWebhookCommands(program: Command): void {
   const webhook = group(program, 'webhook', 'webhooks: other systems that are told of events');
-  const list = leaf(webhook, 'list', 'list them, as the configuration has them').action(
-    async (options: CommonOptions) => {
+  const summary = 'list the webhooks, as the configuration has them';
+  const list = withWatch(withLimit(leaf(webhook, 'list', summary))).action(
+    watched(async (options: CommonOptions) => {
       await withReach(options, 'any', async ({ control, actor }) => {
-        const answer = await control.administration.listWebhooks(actor, {});
+        const found = await control.administration.listWebhooks(actor, {});
+        const answer = { ...found, items: limited(found.items, options.limit) };
         if (options.json === true) return sayJson(answer);
         if (answer.items.length === 0) return note('there are no webhooks');
         table(
@@ -23,7 +34,10 @@ export function addWebhookCommands(program: Command): void {
           ]),
         );
       });
-    },
+    }),
+  );
+  withNames(list, ({ items }: { readonly items: readonly { readonly name: string }[] }) =>
+    items.map(({ name }) => name),
   );
   examples(list, 'sallyport webhook list --config sallyport.yaml');
   const test = leaf(webhook, 'test <name>', 'send one a message that says nothing').action(

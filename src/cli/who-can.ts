@@ -30,14 +30,17 @@ interface WhoCanOptions extends CommonOptions {
 export function addWhoCanCommand(program: Command): void {
   const who = withWatch(
     withCsv(
-      leaf(program, 'who-can <method> <path>', 'which accounts would this call be let in of?'),
+      leaf(program, 'who-can <method> <path>', 'which accounts would be let in with this call?'),
     ),
   )
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
-    .option('--routes <file>', 'the file whose routes count, where --config is another one')
+    .option(
+      '--routes <file>',
+      'the gate’s configuration file, whose routes decide, where --config names another one',
+    )
     .option(
       '--variable <name=value>',
-      'what stands in the body, where the route is decided by it (repeat, or use commas)',
+      'a value of the body, where the route is decided by the body (repeat, or use commas)',
       several,
     )
     .option('--from <address>', 'the address of the client')

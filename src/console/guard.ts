@@ -151,10 +151,10 @@ async function pass(next: () => Promise<void>): Promise<undefined> {
 type Refusal = readonly [status: 400 | 403 | 405 | 408 | 413 | 415 | 503, words: string];
 
 async function readForm(c: ConsoleContext): Promise<Refusal | null> {
-  if (c.req.method !== 'POST') return [405, 'This page does not know that method.'];
+  if (c.req.method !== 'POST') return [405, 'This page does not accept that method.'];
   if (!isFromOurPages(c)) return [403, 'This form was not sent by a page of this console.'];
   if ((c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() !== FORM_TYPE)
-    return [415, 'Forms only, please.'];
+    return [415, 'This page accepts forms only.'];
   const text = await wholeText(c);
   if (typeof text === 'object' && text !== null) return text;
   if (text === null) return [413, 'That is more than a form of this console can hold.'];

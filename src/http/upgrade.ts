@@ -110,7 +110,7 @@ export function upgradeFor(head: RequestHead, protocol: string, fields: Fields):
  * @returns null = it does; a fixed phrase: why not
  */
 export function switchFault(asked: Upgrade | null, head: ResponseHead): string | null {
-  if (asked === null) return 'unexpected interim answer';
+  if (asked === null) return 'unexpected interim response';
   const agreed = valuesOf(head, 'upgrade');
   if (agreed.length !== 1 || agreed[0]!.toLowerCase() !== asked.protocol)
     return '101 for another protocol';

@@ -108,9 +108,9 @@ function blankEnded(text: string, from: number, colon: number): FieldName | null
  * hide the final response in it.
  */
 function interimFault(minor: string, length: string | null, coding: string | null): string | null {
-  if (minor === '0') return 'interim answer in HTTP/1.0';
+  if (minor === '0') return 'interim response in HTTP/1.0';
   return coding !== null || (length !== null && Number(length) > 0)
-    ? 'interim answer with a body'
+    ? 'interim response with a body'
     : null;
 }
 

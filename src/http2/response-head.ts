@@ -91,8 +91,8 @@ function framingOf(
   if (length !== null && !LENGTH_DIGITS.test(length)) return 'Content-Length is not a number';
   if (status < 200) {
     // RFC 9113 §8.6: there is no 101 here.
-    if (status === 101 || endStream) return 'unexpected interim answer';
-    return length !== null && Number(length) > 0 ? 'interim answer with a body' : NO_BODY;
+    if (status === 101 || endStream) return 'unexpected interim response';
+    return length !== null && Number(length) > 0 ? 'interim response with a body' : NO_BODY;
   }
   if (toHead || status === 204 || status === 304) return NO_BODY;
   const bytes = length === null ? null : Number(length);

@@ -9,7 +9,7 @@ import { StoreUnavailable } from './fault.ts';
  */
 const CODES: Readonly<Record<string, readonly [why: StoreUnavailable['why'], words: string]>> = {
   NOAUTH: ['forbidden', 'it asks for a user and a password, and none is configured'],
-  WRONGPASS: ['forbidden', 'user or password is wrong, or the user is switched off'],
+  WRONGPASS: ['forbidden', 'user or password is wrong, or the user is disabled'],
   NOPERM: [
     'forbidden',
     'the configured user lacks a right (administration is done as `manager`; config/redis/users.acl lists the rights of both)',

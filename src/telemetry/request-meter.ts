@@ -108,7 +108,7 @@ export function createRequestMeter(registry: Registry): RequestMeter {
   declareCounter(
     registry,
     'sallyport_requests_total',
-    'Requests by route (none: no route matched), method, class of the answer (none: no answer) and reason.',
+    'Requests by route (none: no route matched), method, class of the response (none: no response) and reason.',
     (emit) => {
       counts.forEach((counted, route) => {
         for (const cell of counted?.used ?? [])
@@ -119,7 +119,7 @@ export function createRequestMeter(registry: Registry): RequestMeter {
   declareHistogram(
     registry,
     'sallyport_request_duration_seconds',
-    'From the first byte of a request to the last of its answer.',
+    'From the first byte of a request to the last of its response.',
     durations,
   );
   declareHistogram(

@@ -29,7 +29,7 @@ export interface CheckState {
  * shown. Must not throw.
  */
 export interface MetricSources {
-  /** Account look-ups so far, by where the answer came from. */
+  /** Account look-ups so far, by where the account was found. */
   lookups(): Readonly<Record<(typeof CACHE_RESULTS)[number], number>>;
   /** How long ago the cache was last proved to be up to date, in seconds. */
   registryLagSeconds(): number | null;
@@ -71,7 +71,7 @@ export function declareSources(registry: Registry, sources: Partial<MetricSource
   declareCounter(
     registry,
     'sallyport_registry_cache_total',
-    'Account look-ups by where the answer came from.',
+    'Account look-ups by where the account was found.',
     (emit) => {
       const lookups = sources.lookups?.();
       for (const result of CACHE_RESULTS) emit(lookups?.[result] ?? 0, { result });

@@ -23,7 +23,7 @@ export function createUpstreamMeter(registry: Registry): UpstreamMeter {
   declareHistogram(
     registry,
     'sallyport_upstream_duration_seconds',
-    'From the request to the end of the answer, as the upstream took it.',
+    'From the request to the end of the response, as the upstream took it.',
     durations,
   );
   const counter = (name: string, help: string) => {

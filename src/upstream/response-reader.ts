@@ -114,7 +114,7 @@ export class ResponseReader {
   #onInterim(head: ResponseHead, receiver: ResponseReceiver): boolean {
     this.#informational += 1;
     if (this.#informational > MAX_INFORMATIONAL) {
-      this.#broken('unexpected interim answer');
+      this.#broken('unexpected interim response');
       return false;
     }
     receiver.onInterim(head);

@@ -190,7 +190,7 @@ describe.each(['one server', 'a cluster'] as const)('activity logs on %s', (name
       account: null,
       progress: () => void connection.call('EVAL', lose, 0),
     });
-    await expect(run).rejects.toThrow('an activity log that was being made anew has gone');
+    await expect(run).rejects.toThrow('an activity log that was being rebuilt has gone');
     for (const account of ACCOUNTS)
       expect(await activityOf(account)).toEqual(one.written.get(account));
     expect(await connection.call('KEYS', `${PREFIX}:activity-new:*`)).toEqual([]);

@@ -199,7 +199,7 @@ describe('looking into a record that is spread over a cluster', () => {
     expect(said).toEqual({
       code: 0,
       err: '',
-      out: `The activity log of 1 account was made anew from ${recorded.length} events.\n`,
+      out: `The activity log of 1 account was rebuilt from ${recorded.length} events.\n`,
     });
     expect(Number(await connection.call('XLEN', key))).toBe(recorded.length);
     connection.close();

@@ -34,10 +34,10 @@ export interface Refused {
 const REASONS = {
   'body-malformed': { status: 400, title: 'The body is not JSON' },
   forbidden: { status: 403, title: 'You may not do this' },
-  'not-found': { status: 404, title: 'There is no such thing' },
+  'not-found': { status: 404, title: 'Not found' },
   'name-taken': { status: 409, title: 'The name is already taken' },
   'in-use': { status: 409, title: 'Others still use it' },
-  'last-administrator': { status: 409, title: 'Nobody would remain who may administer as much' },
+  'last-administrator': { status: 409, title: 'The last administrator cannot be removed' },
   'awaits-approval': {
     status: 409,
     title: 'Nothing is changed yet: another administrator must approve it',

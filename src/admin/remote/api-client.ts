@@ -60,7 +60,7 @@ export class ApiClient {
     const answer = await this.open(asked, AbortSignal.timeout(patienceMs));
     const body = parsed(await this.#textOf(asked.method, answer));
     if (body === null)
-      throw this.#unavailable(asked.method, 'it does not answer like a gate of this version');
+      throw this.#unavailable(asked.method, 'its response is not that of a gate of this version');
     return body as T;
   }
 
@@ -119,7 +119,7 @@ export class ApiClient {
     try {
       return await textOf(answer);
     } catch (error) {
-      throw this.#unavailable(method, `its answer broke off (${whyOf(error as Error)})`, error);
+      throw this.#unavailable(method, `its response broke off (${whyOf(error as Error)})`, error);
     }
   }
 

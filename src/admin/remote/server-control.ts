@@ -43,7 +43,7 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     reindexing: serverRun<AuditReindexInput, AuditReindexed>(client, {
       path: '/audit/reindex',
       bodyOf: ({ account }) => (account === null ? {} : { account }),
-      what: 'making anew of activity logs',
+      what: 'rebuild of activity logs',
     }),
     registry: {
       identify: refusedFromAfar,

@@ -88,7 +88,9 @@ export const FIELDS = {
     .describe('Of a change that needs a second administrator (`console.approvals`).'),
   status: z.int().describe('What the caller was told.'),
   upstreamStatus: z.int().describe('What the upstream said.'),
-  durationMs: z.number().describe('From the first byte of the request to the last of the answer.'),
+  durationMs: z
+    .number()
+    .describe('From the first byte of the request to the last of the response.'),
   requestBytes: count().describe('Bytes of content, without framing.'),
   responseBytes: count().describe('Bytes of content, without framing.'),
   clientAddress: short().describe(

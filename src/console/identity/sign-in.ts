@@ -139,13 +139,11 @@ async function accountOf(
       role,
     });
     const { account } = await parts.store.account(made.account.id);
-    return (
-      account ?? { reason: 'name-unknown', words: 'Your account was deleted at this very moment.' }
-    );
+    return account ?? { reason: 'name-unknown', words: 'Your account has just been deleted.' };
   } catch (error) {
     if (!(error instanceof AdminError)) throw error;
     if (error.code === 'name-taken') {
-      const words = `You cannot sign in as ${name}: ${error.message}. Somebody who administers users has to sort that out.`;
+      const words = `You cannot sign in as ${name}: ${error.message}. Ask somebody who manages users here.`;
       return {
         reason: 'identity-name-taken',
         words,

@@ -160,7 +160,7 @@ const COLUMNS = ['Name', 'What happens', 'It loses'].map((column) => ({ name: co
 function itemsTable(section: string, items: readonly BulkItem[], isDone: boolean): Promise<Html> {
   const words = {
     changed: isDone ? badge('good', 'Changed') : badge('info', 'Will change'),
-    unchanged: badge('', 'It is so already'),
+    unchanged: badge('', 'No change needed'),
     refused: badge('bad', 'Refused'),
   };
   return longTable(

@@ -45,7 +45,7 @@ export function identityPages(app: Hono<Env>, parts: ConsoleParts, throttle: Sig
     if (c.req.header('sec-fetch-site') === 'cross-site') return c.redirect('/sign-in', 303);
     const callback = callbackOf(c, identity);
     if (callback === null)
-      return c.html(refusalPage(c.var.nonce, 'This address is none of the console.'), 400);
+      return c.html(refusalPage(c.var.nonce, 'The console has no page at this address.'), 400);
     const flow = beginFlow(parts.clock.wallMs(), safeNext(c.req.query('next') ?? ''));
     try {
       const url = await identity.provider.signInUrl(flow, callback.href);
@@ -61,7 +61,7 @@ export function identityPages(app: Hono<Env>, parts: ConsoleParts, throttle: Sig
   app.get(CALLBACK_PATH, async (c) => {
     const callback = callbackOf(c, identity);
     if (callback === null)
-      return c.html(refusalPage(c.var.nonce, 'This address is none of the console.'), 400);
+      return c.html(refusalPage(c.var.nonce, 'The console has no page at this address.'), 400);
     callback.search = new URL(c.req.url).search;
     // Whoever has begun nothing is told so, and is not counted: any page on the web can send
     // anybody's browser here.

@@ -97,7 +97,7 @@ async function matrixCard(asked: Asked, page: MatrixPage): Promise<Html> {
     ]);
   const nothing =
     items.length === 0
-      ? empty('No account matches', 'No service account is called like that.')
+      ? empty('No account matches', 'No service account has such a name.')
       : empty(
           'No applications are known',
           'Give applications to a team, or type the whole name of one.',

@@ -94,7 +94,7 @@ async function act(
   const attempted = await attempt(() => work({ name: nameIn(c), kind: 'service' }));
   const said = attempted.done
     ? receiptNotice(
-        attempted.value.changed ? words : 'It was so already; nothing was changed.',
+        attempted.value.changed ? words : 'Nothing had to be changed.',
         attempted.value.revocation,
       )
     : faultSummary(attempted.message, attempted.faults);

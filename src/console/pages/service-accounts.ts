@@ -98,7 +98,7 @@ function nothing(c: ConsoleContext, isNarrowed: boolean): Html {
   if (isNarrowed)
     return empty(
       'Nothing matches',
-      'No service account is like that.',
+      'No service account matches.',
       html`<a class="button" href="${SECTION}">Show all</a>`,
     );
   return empty(

@@ -113,7 +113,7 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const nothing = isNarrowed(view)
     ? empty(
         'Nothing matches',
-        'No user is like that.',
+        'No user matches.',
         html`<a class="button" href="${SECTION}">Show all</a>`,
       )
     : empty('No users here', 'Users are the people who sign in to this console.', button);
@@ -190,10 +190,7 @@ async function after(
   return showUser(
     c,
     parts,
-    receiptNotice(
-      attempted.value.changed ? words : 'It was so already; nothing was changed.',
-      undefined,
-    ),
+    receiptNotice(attempted.value.changed ? words : 'Nothing had to be changed.', undefined),
   );
 }
 

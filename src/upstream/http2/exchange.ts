@@ -207,7 +207,7 @@ export class Http2Exchange implements UpstreamChannel, Rider, Watched {
       this.#watchSilence();
       this.#interim += 1;
       if (head.status >= 200) this.#onFinalHead(head.status);
-      else if (this.#interim > MAX_INTERIM) this.#stream!.broken('unexpected interim answer');
+      else if (this.#interim > MAX_INTERIM) this.#stream!.broken('unexpected interim response');
       if (this.#over) return;
       const given = this.#agrees(head.status) ? this.#switch(head) : head;
       if (given === null) this.#stream!.broken('a tunnel that says how long its content is');

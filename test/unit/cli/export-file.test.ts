@@ -51,12 +51,12 @@ it('goes on with the same question only; so long ago is the same an hour later',
     { ...begin, since: '2030-01-02T00:00:00.000Z' },
     { ...begin, until: '2030-01-02T00:00:00.000Z' },
   ])
-    expect(() => new ExportFile(file, false, other)).toThrow('half of another export');
+    expect(() => new ExportFile(file, false, other)).toThrow('unfinished export of something else');
 });
 
 it('takes nothing that it has not made, and replaces nothing', () => {
   writeFileSync(`${file}.part`, 'somebody’s');
-  expect(() => new ExportFile(file, false, begin)).toThrow('nothing says what it is');
+  expect(() => new ExportFile(file, false, begin)).toThrow('it is not known what it belongs to');
   rmSync(`${file}.part`);
   rmSync(`${file}.part.json`, { force: true });
   const mine = new ExportFile(file, false, begin);

@@ -7,7 +7,7 @@ import { background } from './background.ts';
 const count = z.int().min(0);
 const result = z.object({
   needed: z.boolean().describe('False: the store reads the record itself, and has no such logs.'),
-  accounts: count.describe('Whose log was made anew.'),
+  accounts: count.describe('Whose log was rebuilt.'),
   events: count.describe('Events of theirs that the record holds.'),
 });
 
@@ -22,13 +22,13 @@ export const REINDEXING: readonly Operation[] = background({
   state: ['ReindexState', result],
   show: {
     id: 'showAuditReindex',
-    summary: 'How far making activity logs anew has come, and what the last time came to',
+    summary: 'How far the rebuild of activity logs has come, and what the last one did',
   },
   begin: {
     id: 'reindexAudit',
-    summary: 'Make activity logs anew from the record of calls',
+    summary: 'Rebuild activity logs from the record of calls',
     description:
-      'In the background, while gates go on recording: each log is made beside the one in use and takes its place in one step. One at a time: 409 `conflict` while another one is under way. `GET` says when it has ended.',
+      'In the background, while gates go on recording: each log is built beside the one in use and takes its place in one step. One at a time: 409 `conflict` while another one is under way. `GET` says when it has ended.',
     bodyName: 'ReindexAudit',
     body: { account: account.optional() },
     inputOf: (body) => ({ account: body.account ?? null }),

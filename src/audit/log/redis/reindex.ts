@@ -46,7 +46,7 @@ const PIECE = 200;
 /** A log that is not finished goes by itself. */
 const UNFINISHED_MS = 3_600_000;
 const GONE =
-  'an activity log that was being made anew has gone, so none was replaced: make them anew again';
+  'an activity log that was being rebuilt has gone, so none was replaced: rebuild them again';
 /** Logs that are put in place at a time. */
 const CONCURRENCY = 8;
 /** What a log costs beside its events. */
