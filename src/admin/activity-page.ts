@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { timeOf } from '../audit/event/read.ts';
-import { turn } from '../turns.ts';
 import type { AccountRef } from './accounts.ts';
 import { resolveAccountId } from './accounts.ts';
-import { type ActivityContext, type LogPage, logsOf } from './activity.ts';
+import { type ActivityContext, logsOf, readingLog } from './activity.ts';
 import { type ActivityFilter, concerns, readFilter } from './activity-filter.ts';
 import { type AdminActor, mustHave } from './actor.ts';
+import { Backwards, type Cursor, newerOf, type Place, START } from './backwards.ts';
 import { reading } from './change.ts';
 import { invalid } from './error.ts';
 import { parsed } from './input.ts';
@@ -32,6 +32,11 @@ export interface ActivityPage {
   /** Lines of JSON, newest first. */
   readonly items: readonly string[];
   readonly next: string | null;
+  /**
+   * Said where `since` is older: from then on calls are on record (ISO 8601, UTC). What
+   * was before is no longer kept, or was never recorded.
+   */
+  readonly begins?: string;
 }
 
 /**
@@ -39,7 +44,6 @@ export interface ActivityPage {
  * everything.
  */
 const EXAMINED_MAX = 5_000;
-const PAGE = 200;
 
 /** One page of the calls and changes of an account, or of all, laid into one by time. */
 export async function pageActivity(
@@ -61,6 +65,7 @@ export async function pageActivity(
   const sinceMs = since === null ? null : Date.parse(since) - SKEW_MS;
   if (requestId !== null)
     return lookUpRequest(context, requestId, sinceMs, matches, query.cursor ?? null);
+  const began = await begins(context, since);
   const from = cursor ?? START;
   const logs = logsOf(context, isWhole ? null : account, sinceMs);
   const calls = new Backwards(logs.calls, from.calls, from.oldest);
@@ -69,13 +74,23 @@ export async function pageActivity(
   const items: string[] = [];
   for (let examined = 0; items.length < limit && examined < EXAMINED_MAX; examined += 1) {
     const newer = newerOf(await calls.peek(), await changes.peek());
-    if (newer === null) return { items, next: null };
+    if (newer === null) return { items, next: null, ...began };
     const event = (newer === 'calls' ? calls : changes).take();
     oldest = timeOf(event);
     if (matches(event)) items.push(event);
   }
   const over = newerOf(await calls.peek(), await changes.peek()) === null;
-  return { items, next: over ? null : writeCursor(calls.place, changes.place, oldest) };
+  const next = over ? null : writeCursor(calls.place, changes.place, oldest);
+  return { items, next, ...began };
+}
+
+async function begins(
+  { audit }: ActivityContext,
+  since: string | null,
+): Promise<Pick<ActivityPage, 'begins'>> {
+  if (since === null) return {};
+  const ms = await readingLog(() => audit.oldestMs());
+  return ms === null || ms <= Date.parse(since) ? {} : { begins: new Date(ms).toISOString() };
 }
 
 const QUERY = z.strictObject(ACTIVITY_PAGE);
@@ -88,92 +103,6 @@ function readPageQuery(query: ActivityPageQuery) {
   if (requestId !== null) checkCursor(text);
   const cursor = text === null || requestId !== null ? null : readCursor(text);
   return { limit, everything, holds, since, requestId, cursor };
-}
-
-/**
- * A change comes before a call of the same millisecond: it is the call that it let in or kept out.
- * Newest first, so here the call is taken first.
- */
-function newerOf(call: string | null, change: string | null): 'calls' | 'changes' | null {
-  if (call === null) return change === null ? null : 'changes';
-  return change === null || timeOf(call) >= timeOf(change) ? 'calls' : 'changes';
-}
-
-/** Where a log is to be read on: null = at its newest event; `END` = there is nothing more. */
-type Place = string | null;
-const END = 'end';
-const START: Cursor = { calls: null, changes: null, oldest: null };
-
-interface Cursor {
-  readonly calls: Place;
-  readonly changes: Place;
-  /** Time of the last event that was shown. */
-  readonly oldest: string | null;
-}
-
-/** How far a log that no page has touched yet may have grown meanwhile, in pages. */
-const GROWN_PAGES = 50;
-
-/** One log, read from its newest end, event by event. */
-class Backwards {
-  readonly #read: LogPage;
-  #page: { readonly events: readonly string[]; readonly cursors: readonly string[] } = {
-    events: [],
-    cursors: [],
-  };
-  #at = 0;
-  #more: boolean;
-  /**
-   * A log that is begun only now has grown since the page before: what is newer than that page
-   * ended is not part of what follows it.
-   */
-  #newest: string | null;
-  place: Place;
-
-  constructor(read: LogPage, place: Place, oldest: string | null) {
-    this.#read = read;
-    this.#more = place !== END;
-    this.#newest = place === null ? oldest : null;
-    this.place = place;
-  }
-
-  async peek(): Promise<string | null> {
-    for (let pages = 0; this.#newest !== null && pages < GROWN_PAGES; pages += 1) {
-      const event = await this.#look();
-      const later = this.#page.events.findIndex(
-        (one, index) => index >= this.#at && timeOf(one) <= (this.#newest ?? ''),
-      );
-      if (event === null || later !== -1) this.#newest = null;
-      this.#at = later === -1 ? this.#page.events.length : later;
-      if (this.#at > 0) this.place = this.#page.cursors[this.#at - 1] ?? this.place;
-    }
-    if (this.#newest !== null)
-      throw invalid([
-        { field: 'cursor', message: 'too much has happened since it was given out: begin anew' },
-      ]);
-    return this.#look();
-  }
-
-  async #look(): Promise<string | null> {
-    while (this.#at >= this.#page.events.length && this.#more) {
-      await turn();
-      const { events, cursors, next } = await this.#read(this.place, PAGE);
-      await turn();
-      this.#page = { events, cursors };
-      this.#at = 0;
-      this.#more = next !== null && events.length > 0;
-    }
-    const event = this.#page.events[this.#at] ?? null;
-    if (event === null) this.place = END;
-    return event;
-  }
-
-  take(): string {
-    const event = this.#page.events[this.#at] ?? '';
-    this.place = this.#page.cursors[this.#at] ?? END;
-    this.#at += 1;
-    return event;
-  }
 }
 
 /** How far back the pages have come that end here: the time of their last event; null at first. */

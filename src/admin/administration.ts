@@ -11,6 +11,7 @@ import { APPROVALS } from './operations/approvals.ts';
 import { DECLARATION, ROLES, TEAMS } from './operations/policy.ts';
 import { PREVIEW } from './operations/preview.ts';
 import { QUESTIONS } from './operations/questions.ts';
+import { RECORD } from './operations/record.ts';
 import type { Row } from './operations/row.ts';
 import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
 import { TRAIL } from './operations/trail.ts';
@@ -36,6 +37,7 @@ export const OPERATIONS = {
   ...TRANSFER,
   ...TOKENS,
   ...QUESTIONS,
+  ...RECORD,
   ...WEBHOOKS,
   ...APPROVALS,
   ...PREVIEW,

@@ -10,6 +10,7 @@ import type { UsageReader } from '../stats/usage/port.ts';
 import type { WebhookDesk } from '../webhooks/desk.ts';
 import type { AdminActor } from './actor.ts';
 import type { ApprovalRule } from './approvals/port.ts';
+import { AdminError } from './error.ts';
 import type { TrailSource } from './trail/port.ts';
 
 /** What changes of records, and the receipts of these, ask of a store: a rehearsal has no more. */
@@ -37,6 +38,8 @@ export interface AdminContext extends ChangeContext {
    * absent: no configuration of a gate is known here.
    */
   readonly routes?: () => readonly Route[] | null;
+  /** What was recorded; absent: it cannot be read here. */
+  readonly audit?: AuditReader;
   /** Those that gates have published; absent: nobody publishes any here. */
   readonly published?: PublishedReader;
   /** Absent: no configuration is known. */
@@ -93,3 +96,9 @@ export type Bound<
 
 /** For operations without input. */
 export type Nothing = Readonly<Record<never, never>>;
+
+/** What was recorded. Throws `AdminError` (`unavailable`) where it cannot be read. */
+export function recordOf({ audit }: Pick<AdminContext, 'audit'>): AuditReader {
+  if (audit === undefined) throw new AdminError('unavailable', 'the record cannot be read here');
+  return audit;
+}

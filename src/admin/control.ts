@@ -4,8 +4,7 @@ import { type ActivityQuery, type Followed, followActivity, readActivity } from 
 import { type ActivityPage, type ActivityPageQuery, pageActivity } from './activity-page.ts';
 import type { AdminActor } from './actor.ts';
 import { type Administration, createAdministration } from './administration.ts';
-import type { AdminContext, Nothing } from './context.ts';
-import { type InstancesView, listInstances } from './instances.ts';
+import type { AdminContext } from './context.ts';
 import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
 import { type AuditReindexing, createReindexing } from './reindexing.ts';
 import { createTrails } from './trail/trails.ts';
@@ -21,7 +20,6 @@ export interface Control {
   /** The same by pages, newest first. */
   activityPage(actor: AdminActor, query: ActivityPageQuery): Promise<ActivityPage>;
   follow(actor: AdminActor, query: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed>;
-  instances(actor: AdminActor, input: Nothing): Promise<InstancesView>;
   readonly verification: AuditVerifications;
   readonly reindexing: AuditReindexing;
   readonly registry: RegistryKeeper;
@@ -44,7 +42,6 @@ export function createControl(options: ControlOptions): Control {
     activity: (actor, query) => readActivity(options, actor, query),
     activityPage: (actor, query) => pageActivity(options, actor, query),
     follow: (actor, query, signal) => followActivity(options, actor, query, signal),
-    instances: (actor) => listInstances(options, actor),
     verification: createVerifications({ ...options, record: options.audit.record }),
     reindexing: createReindexing(options),
     registry: createRegistryKeeper(options),

@@ -1,8 +1,8 @@
 import { readEvent } from '../audit/event/read.ts';
-import { type AuditReader, type AuditScan, AuditUnavailable } from '../audit/port.ts';
-import { type AdminActor, mustHave } from './actor.ts';
+import { type AuditScan, AuditUnavailable } from '../audit/port.ts';
+import type { AdminActor } from './actor.ts';
 import { reading } from './change.ts';
-import type { AdminContext } from './context.ts';
+import { type AdminContext, type Nothing, recordOf } from './context.ts';
 
 /** An instance that may answer from its cache. */
 export interface InstanceView {
@@ -28,12 +28,12 @@ export interface InstancesView {
 
 /** Who is there to hear of a change. An instance that was killed stays until it is forgotten. */
 export async function listInstances(
-  context: Pick<AdminContext, 'store'> & { readonly audit: Pick<AuditReader, 'record'> },
-  actor: AdminActor,
+  context: AdminContext,
+  _actor: AdminActor,
+  _input: Nothing,
 ): Promise<InstancesView> {
-  mustHave(actor, 'sallyport:instances:read');
   const { position, items } = await reading(() => context.store.instances());
-  const keys = await signingKeys(context.audit.record);
+  const keys = await signingKeys(recordOf(context).record);
   return {
     seq: position.seq,
     items: items.map(({ instance, version, leaseMs, leaseRemainingMs, applied }) => ({

@@ -1,4 +1,4 @@
-import { type Cell, csvLine } from '../audit/export/csv.ts';
+import { type Cell, CSV_HEADER, csvLine, csvRow } from '../audit/export/csv.ts';
 import type { MatrixCell, MatrixRow } from './access-matrix.ts';
 import { AdminError } from './error.ts';
 import type { InstancesView } from './instances.ts';
@@ -125,6 +125,11 @@ export const CSV_LISTS = {
       ['standing', ({ standing }) => standing],
     ],
   ),
+  /** The columns of `audit export --format csv`. */
+  activity: {
+    header: CSV_HEADER,
+    line: (event: unknown) => csvRow(typeof event === 'string' ? event : JSON.stringify(event)),
+  },
   usageTop: listOf<UsageTopItem>([
     ['name', ({ name }) => name],
     ['id', ({ id }) => id],

@@ -44,7 +44,6 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
     activity: ask('activity'),
     activityPage: ask('activityPage'),
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
-    instances: (actor) => ask('instances')(actor, undefined),
     verification: {
       run: (actor, input, progress) => conversation.verify(actor, input, progress),
       start: ask('startVerification'),

@@ -18,7 +18,6 @@ const OF_CONTROL = {
     control.activity(actor, input),
   activityPage: (control: Control, actor: AdminActor, input: InputOf<Control['activityPage']>) =>
     control.activityPage(actor, input),
-  instances: (control: Control, actor: AdminActor) => control.instances(actor, {}),
   registryIdentify: ({ registry }: Control, actor: AdminActor) => registry.identify(actor),
   registryInit: ({ registry }: Control, actor: AdminActor) => registry.init(actor),
   registryAdopt: ({ registry }: Control, actor: AdminActor, input: Run<'registry', 'adopt'>) =>

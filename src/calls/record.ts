@@ -192,7 +192,14 @@ export class CallRecord
 
   /** The upstream's part, until the head of its response; null: there is none. */
   get upstreamMs(): number | null {
-    return this.#answeredMs === 0 ? null : this.#answeredMs - this.#heldMs() - this.forwardedMs;
+    if (this.#answeredMs === 0) return null;
+    // It may respond before it was given the whole request.
+    return Math.max(0, this.#answeredMs - this.#heldMs() - this.forwardedMs);
+  }
+
+  /** Our part of it, once it has ended; null: it was not forwarded. */
+  get gateMs(): number | null {
+    return this.forwardedMs === 0 ? null : this.overheadMs;
   }
 
   /** How long the upstream's response waited for our record: our time, not the upstream's. */

@@ -2,11 +2,15 @@ import { type Command, Option } from 'commander';
 import type { AccountRef } from '../admin/accounts.ts';
 import type { Followed } from '../admin/activity.ts';
 import { type ActivityFilter, readFilter } from '../admin/activity-filter.ts';
+import type { ActivityPage } from '../admin/activity-page.ts';
+import { CSV_HEADER, csvRow } from '../audit/export/csv.ts';
+import { showRequest } from './audit-show.ts';
 import { formatEvent } from './event-line.ts';
 import { UsageError } from './exit.ts';
 import { paged, withPager } from './looking.ts';
-import { type CommonOptions, count, examples, given, leaf, moment } from './options.ts';
+import { type CommonOptions, count, examples, given, leaf, moment, withCsv } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
+import { writeOut } from './screen/out.ts';
 import { note, say, sayJsonLine } from './terminal.ts';
 
 export interface FilterOptions extends CommonOptions, ActivityFilter {}
@@ -17,20 +21,29 @@ export interface ReadOptions extends FilterOptions {
 }
 
 interface ActivityOptions extends ReadOptions {
+  readonly request?: string;
   readonly id?: boolean;
 }
 
 export function addActivityCommands(program: Command): void {
   const activity = withReading(
-    leaf(program, 'activity <name>', 'what an account did, and what was done to it'),
+    leaf(program, 'activity [name]', 'what an account did, and what was done to it'),
   )
     .option('--id', 'the name is the id of an account, which may have been deleted')
+    .option('--request <id>', 'the story of one request, by its X-Request-Id (audit show)')
     .action(
-      paged(async (name: string, options: ActivityOptions, command: Command) => {
+      paged(async (name: string | undefined, options: ActivityOptions, command: Command) => {
+        if (options.request !== undefined) {
+          if (name !== undefined)
+            command.error('error: --request says which request, so no account is named beside it');
+          return showRequest(options.request, options);
+        }
+        if (name === undefined)
+          return command.error('error: name an account, or a request with --request');
         const byId = options.id === true;
         if (byId && options.follow === true)
           command.error('error: --follow goes by the name of an account, not by --id');
-        await readEvents(byId ? { id: name } : { name }, options);
+        return readEvents(byId ? { id: name } : { name }, options);
       }),
     );
   examples(
@@ -38,6 +51,7 @@ export function addActivityCommands(program: Command): void {
     'sallyport activity ci-pipeline --follow',
     'sallyport activity ci-pipeline --phase decision --since 24h',
     'sallyport activity ci-pipeline --limit 500 --json | jq -r .reason',
+    'sallyport activity --request k3x9q0a7bz1m-00000002f',
   );
 }
 
@@ -70,19 +84,19 @@ export function withFilters(command: Command): Command {
 }
 
 export function withReading(command: Command): Command {
-  return withPager(withFilters(command))
+  return withPager(withCsv(withFilters(command)))
     .option('-f, --follow', 'go on showing events as they come')
     .option('-n, --limit <count>', 'how many of the newest events (default: 50)', count(1, 1000));
 }
 
 /** Shows the newest events, oldest first; with `--follow`, further ones as they come. */
 export async function readEvents(account: AccountRef | null, options: ReadOptions): Promise<void> {
-  const show = (event: string) =>
-    options.json === true ? sayJsonLine(event) : say(formatEvent(event));
+  const show = shownAs(options);
+  if (options.csv === true) writeOut(CSV_HEADER);
   await withReach(options, false, async (reached) => {
     if (options.follow === true) return follow(reached, account, options, show);
     const events = await newest(reached, account, options);
-    if (events.length === 0)
+    if (events.length === 0 && options.csv !== true)
       note(
         Object.keys(filterOf(options)).length === 0
           ? 'nothing has been recorded yet'
@@ -90,6 +104,15 @@ export async function readEvents(account: AccountRef | null, options: ReadOption
       );
     for (const event of events) show(event);
   });
+}
+
+function forPeople({ json, csv }: ReadOptions): boolean {
+  return json !== true && csv !== true;
+}
+
+function shownAs({ json, csv }: ReadOptions): (event: string) => void {
+  if (csv === true) return (event) => writeOut(csvRow(event));
+  return (event) => (json === true ? sayJsonLine(event) : say(formatEvent(event)));
 }
 
 const PAGE_MOST = 500;
@@ -100,13 +123,12 @@ export async function* eventPages(
   account: AccountRef | null,
   options: FilterOptions,
   pageSize: () => number = () => PAGE_MOST,
-): AsyncGenerator<readonly string[]> {
+): AsyncGenerator<ActivityPage> {
   let cursor: string | null = null;
   do {
     const query = { account, ...filterOf(options), cursor, limit: Math.min(PAGE_MOST, pageSize()) };
-    const page: { readonly items: readonly string[]; readonly next: string | null } =
-      await control.activityPage(actor, query);
-    yield page.items;
+    const page: ActivityPage = await control.activityPage(actor, query);
+    yield page;
     cursor = page.next;
   } while (cursor !== null);
 }
@@ -118,9 +140,11 @@ async function newest(
 ): Promise<readonly string[]> {
   const { limit = 50 } = options;
   const events: string[] = [];
-  for await (const items of eventPages(reached, account, options, () => limit - events.length)) {
-    events.push(...items);
+  for await (const page of eventPages(reached, account, options, () => limit - events.length)) {
+    events.push(...page.items);
     if (events.length >= limit) break;
+    if (page.next === null && page.begins !== undefined && forPeople(options))
+      note(`calls are on record from ${page.begins} on`);
   }
   return events.reverse();
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Neighbours, Story } from '../admin/story.ts';
 import { readableEvent } from '../audit/event/read.ts';
 import { requestWords } from '../audit/search/request-words.ts';
 import { formatEvent } from './event-line.ts';
@@ -7,7 +8,7 @@ import { paged, withPager } from './looking.ts';
 import { type CommonOptions, examples, given, leaf, moment } from './options.ts';
 import { Progress } from './progress.ts';
 import { withReach } from './reach.ts';
-import { details, say, sayJson } from './terminal.ts';
+import { details, note, say, sayJson, styled } from './terminal.ts';
 
 interface ShowOptions extends CommonOptions {
   readonly since?: string;
@@ -18,7 +19,7 @@ export function addShowCommand(audit: Command): void {
     leaf(
       audit,
       'show <request-id>',
-      'what was decided about one request, what came of it, who asked, why, and by which rule',
+      'what was decided about one request, what came of it, who asked, why, by which rule, how long it took, and what its caller did before and after',
     ),
   )
     .option(
@@ -34,41 +35,71 @@ export function addShowCommand(audit: Command): void {
   );
 }
 
-async function showRequest(requestId: string, options: ShowOptions): Promise<void> {
+export async function showRequest(requestId: string, options: ShowOptions): Promise<void> {
   if (!/^[!-~]{1,128}$/.test(requestId))
     throw new UsageError(
       'a request id is what the header X-Request-Id of an answer says: 1 to 128 characters without spaces',
     );
-  const found = await search(requestId, options);
-  if (found.length === 0)
+  const { items, timing, neighbours } = await search(requestId, options);
+  if (items.length === 0)
     throw new Refused(
       `nothing was recorded of a request ${requestId}${options.since === undefined ? '' : ` since ${options.since}`}`,
     );
-  const events = found.reverse();
+  const events = items.toReversed();
   if (options.json === true)
     return sayJson({
       requestId,
-      events: events.map((event) => JSON.parse(readableEvent(event)) as unknown),
+      events: events.map(eventIn),
+      timing,
+      neighbours: neighbours && {
+        ...neighbours,
+        before: neighbours.before.toReversed().map(eventIn),
+        after: neighbours.after.toReversed().map(eventIn),
+      },
     });
   details(requestWords(events));
   say();
   for (const event of events) say(formatEvent(event));
+  if (neighbours !== null) showNeighbours(neighbours);
 }
 
-/** Newest first. Pages may be empty: the request may lie far back. */
-async function search(requestId: string, options: ShowOptions): Promise<string[]> {
+function eventIn(line: string): unknown {
+  return JSON.parse(readableEvent(line)) as unknown;
+}
+
+/** Oldest first, as everywhere in a terminal. */
+function showNeighbours({ of, name, before, after, reached }: Neighbours): void {
+  const whose = of === 'account' ? `of ${name}` : `from ${name}`;
+  if (!reached) note(`too much has happened since to look for what else came ${whose}`);
+  if (before.length + after.length === 0) return;
+  say();
+  say(styled('bold', `Before and after, ${whose}:`));
+  for (const event of before.toReversed()) say(formatEvent(event));
+  say(styled('dim', '   ... this request ...'));
+  for (const event of after.toReversed()) say(formatEvent(event));
+}
+
+/** Pages may be empty: the request may lie far back. */
+async function search(
+  requestId: string,
+  options: ShowOptions,
+): Promise<Pick<Story, 'items' | 'timing' | 'neighbours'>> {
   const progress = new Progress('events');
-  const events: string[] = [];
+  const items: string[] = [];
+  let told: Pick<Story, 'timing' | 'neighbours'> = { timing: null, neighbours: null };
   await withReach(options, false, async ({ control, actor }) => {
-    const query = { account: null, requestId, ...given('since', options.since), limit: 500 };
+    const query = { requestId, ...given('since', options.since) };
     for (let cursor: string | null = null, pages = 1; ; pages += 1) {
-      const page: { readonly items: readonly string[]; readonly next: string | null } =
-        await control.activityPage(actor, { ...query, cursor });
-      events.push(...page.items);
+      const page: Story = await control.administration.showRequest(actor, { ...query, cursor });
+      items.push(...page.items);
+      told = {
+        timing: told.timing ?? page.timing,
+        neighbours: page.neighbours ?? told.neighbours,
+      };
       if (page.next === null) break;
       cursor = page.next;
       progress.show(null, `searched ${pages * 200_000} events`);
     }
   }).finally(() => progress.end());
-  return events;
+  return { items, ...told };
 }

@@ -71,7 +71,7 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
     async () => (await import('./token.ts')).addTokenCommands,
   ),
   known(
-    'activity [options] <name>',
+    'activity [options] [name]',
     'what an account did, and what was done to it',
     async () => (await import('./activity.ts')).addActivityCommands,
   ),

@@ -72,7 +72,7 @@ const ASKED: Readonly<
   application: async ({ control, actor }) =>
     (await control.administration.listTeams(actor, {})).flatMap((team) => team.applications),
   instance: async ({ control, actor }) =>
-    (await control.instances(actor, {})).items.map(({ instance }) => instance),
+    (await control.administration.listInstances(actor, {})).items.map(({ instance }) => instance),
 };
 
 async function accounts(

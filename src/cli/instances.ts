@@ -18,7 +18,7 @@ export function addInstancesCommand(program: Command): void {
   const instances = withWatch(withLimit(withCsv(leaf(program, 'instances', summary)))).action(
     watched(async (options: CommonOptions) => {
       await withReach(options, false, async ({ control, actor }) => {
-        const found = await control.instances(actor, {});
+        const found = await control.administration.listInstances(actor, {});
         const answer = { ...found, items: limited(found.items, options.limit) };
         if (options.csv === true) return sayCsv('instances', answer.items);
         if (options.json === true) return sayJson(answer);

@@ -23,8 +23,10 @@ function load(name: string, extension: string, type: string): Asset {
 export const STYLE = load('console', 'css', 'text/css; charset=utf-8');
 export const SCRIPT = load('console', 'js', 'text/javascript; charset=utf-8');
 export const CHARTS = load('chart', 'js', 'text/javascript; charset=utf-8');
+export const LOG_SCRIPT = load('log', 'js', 'text/javascript; charset=utf-8');
+export const VIEW_SCRIPT = load('view', 'js', 'text/javascript; charset=utf-8');
 export const MARK = load('mark', 'svg', 'image/svg+xml');
 
 export const ASSETS: ReadonlyMap<string, Asset> = new Map(
-  [STYLE, SCRIPT, CHARTS, MARK].map((asset) => [asset.path, asset]),
+  [STYLE, SCRIPT, CHARTS, LOG_SCRIPT, VIEW_SCRIPT, MARK].map((asset) => [asset.path, asset]),
 );

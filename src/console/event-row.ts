@@ -16,6 +16,8 @@ export interface EventRow {
   readonly mark: string;
   /** `call`, or nothing. */
   readonly kind: 'call' | '';
+  /** Page that tells it whole; empty: there is none. */
+  readonly story: string;
   /** The row only fills in the ending of another one. */
   readonly ending: boolean;
   readonly iso: string;
@@ -34,11 +36,17 @@ export function eventRow(line: string): EventRow {
     id: event.id,
     mark: markOf(line),
     kind: '' as EventRow['kind'],
+    story: storyPath(('requestId' in event ? event.requestId : undefined) ?? event.id),
     ending: false,
     iso: event.time,
     time: secondWords(event.time),
   };
   return { ...common, ...wordsOf(event) };
+}
+
+/** Of a request, or of an event that belongs to none. */
+export function storyPath(id: string): string {
+  return id === '' ? '' : `/activity/requests/${encodeURIComponent(id)}`;
 }
 
 function wordsOf(event: ReadEvent): Words {

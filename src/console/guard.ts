@@ -246,7 +246,7 @@ export function takeCookie(c: ConsoleContext): void {
 }
 
 /**
- * Nothing but our own two files by name and nonce; no frame, no form to elsewhere, and no string
+ * Nothing but our own files by name and nonce; no frame, no form to elsewhere, and no string
  * that becomes a script.
  */
 function secure(headers: Headers, nonce: string): void {

@@ -24,6 +24,11 @@ function exactWords(iso: string): string {
   return iso.replace('T', ' ').replace('Z', '');
 }
 
+/** Which zone times are shown in; the script says so where it shows them in another one. */
+export function zone(): Html {
+  return html`<span data-zone>UTC</span>`;
+}
+
 export function moment(iso: string): Html {
   return html`<time datetime="${iso}" title="${exactWords(iso)} UTC">${momentWords(iso)}</time>`;
 }

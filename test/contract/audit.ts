@@ -133,6 +133,9 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       const sinceMs = Date.now() + 60_000;
       const none = await opened.reader.tail({ before: null, limit: 2, sinceMs });
       expect([none.events, none.next]).toEqual([[], null]);
+      const begins = (await opened.reader.oldestMs()) ?? 0;
+      expect(begins).toBeGreaterThan(Date.now() - 600_000);
+      expect(begins).toBeLessThan(sinceMs);
     });
 
     it('shows an account its own calls only, newest first, page by page', async () => {

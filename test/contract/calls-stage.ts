@@ -290,9 +290,10 @@ function shownUpstream(upstreams: readonly RawUpstream[], tag: string) {
 }
 
 /** Of an event: what differs each time, and the two facts that are the door's own. */
-const EACH_TIME = 'id time seq chain requestId traceId durationMs instance door userAgent'.split(
-  ' ',
-);
+const EACH_TIME =
+  'id time seq chain requestId traceId durationMs gateMs upstreamMs instance door userAgent'.split(
+    ' ',
+  );
 
 /** What is on record: read once for all that wait for it. */
 let reading: Promise<readonly AuditEvent[]> | null = null;

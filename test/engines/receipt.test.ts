@@ -162,7 +162,7 @@ describe('a revocation with instances on one Redis', () => {
     });
     expect(revocation).toMatchObject({ effective: true, instances: 2, acknowledged: 1, lapsed: 1 });
     expect(cut.gateway.ready).toBe(false);
-    const { items } = await one.control.instances(owner, {});
+    const { items } = await one.control.administration.listInstances(owner, {});
     expect(items.map(({ instance }) => instance)).toEqual([one.gateway.instance]);
     expect(items[0]).toMatchObject({ lag: 0, leaseMs: 30_000 });
   });

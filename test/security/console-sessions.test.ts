@@ -157,6 +157,8 @@ describe('whoever is not let in', () => {
       '/users/ada',
       '/activity/export',
       '/activity/stream',
+      '/activity/requests/aaaaaaaaaaaa-000000001',
+      '/find?q=ada',
       '/find/ada',
       '/nothing',
     ]) {

@@ -58,6 +58,8 @@ export const OUTCOME: OutcomeFacts = {
   status: 200,
   upstreamStatus: 200,
   durationMs: 12.3456789,
+  gateMs: 0.5004,
+  upstreamMs: 11,
   requestBytes: 5,
   responseBytes: 7,
   traceId: null,

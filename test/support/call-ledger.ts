@@ -111,7 +111,9 @@ function decisionFaults(calls: readonly AuditEvent[]): string[] {
     const superfluous = !permitted && outcomes[0]?.reason === decisions[0]?.reason;
     if (outcomes.length > 1 || (ends ? outcomes.length === 0 : superfluous && outcomes[0]))
       faults.push(`${id}: ${outcomes.length} outcomes of a ${decisions[0]?.decision}`);
-    for (const { requestBytes, responseBytes, durationMs } of outcomes) {
+    for (const outcome of outcomes) {
+      faults.push(...timeFaults(outcome));
+      const { requestBytes, responseBytes, durationMs } = outcome;
       if (
         ![requestBytes, responseBytes, durationMs].every(
           (value) => typeof value === 'number' && value >= 0,
@@ -121,6 +123,18 @@ function decisionFaults(calls: readonly AuditEvent[]): string[] {
     }
   }
   return faults;
+}
+
+/** Whatever the upstream has responded to was given to it, and took no longer in parts. */
+function timeFaults(outcome: AuditEvent): string[] {
+  const { id, upstreamStatus, durationMs, gateMs, upstreamMs } = outcome;
+  if (upstreamStatus === undefined) return [];
+  if (![gateMs, upstreamMs].every((ms) => typeof ms === 'number' && ms >= 0))
+    return [`${id}: nobody knows whose time it was`];
+  const parts = Number(gateMs) + Number(upstreamMs);
+  // What came before the whole request was given to it took none of its time.
+  if (Number(upstreamMs) === 0 || parts <= Number(durationMs) + 0.01) return [];
+  return [`${id}: its parts took ${parts} ms, and all of it ${durationMs}`];
 }
 
 /**

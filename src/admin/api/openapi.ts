@@ -5,6 +5,7 @@ import { components } from '../schemas/words.ts';
 import { STREAM } from './activity-stream.ts';
 import { exampleOf, parameterExample } from './examples.ts';
 import type { Operation } from './operation.ts';
+import { LIST_FORMS } from './responses.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -162,12 +163,14 @@ function responseOf({ description, etag }: AnswerDoc, content: Json): Json {
   };
 }
 
-/** By media type: a stream of events, or JSON, and CSV where that may be asked for. */
+/** By media type: a stream of events, or JSON, and what else a list may be asked for as. */
 function contentOf(operation: Operation, { schema }: AnswerDoc, schemas: Json): Json {
   if (operation.id === STREAM.id) return { 'text/event-stream': TEXT };
   return {
     [JSON_TYPE]: mediaOf(schema, schemas),
-    ...(operation.csv === undefined ? {} : { 'text/csv': TEXT }),
+    ...(operation.csv === undefined
+      ? {}
+      : Object.fromEntries(Object.values(LIST_FORMS).map(({ type }) => [type, TEXT]))),
   };
 }
 

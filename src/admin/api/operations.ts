@@ -4,6 +4,7 @@ import { APPROVALS } from '../operations/approvals.ts';
 import { DECLARATION, ROLES, TEAMS } from '../operations/policy.ts';
 import { PREVIEW } from '../operations/preview.ts';
 import { QUESTIONS } from '../operations/questions.ts';
+import { RECORD } from '../operations/record.ts';
 import { SERVICE_ACCOUNTS } from '../operations/tokens.ts';
 import { TRAIL } from '../operations/trail.ts';
 import { USAGE_ROWS } from '../operations/usage.ts';
@@ -41,7 +42,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...routesOf([...ofAccounts, ...ofPolicy, 'renewToken']),
   ...routesOf([...namesOf(USAGE_ROWS), ...namesOf(TRAIL)]),
   ...RECORDS,
-  ...routesOf(namesOf(QUESTIONS)),
+  ...routesOf([RECORD, QUESTIONS].flatMap(namesOf)),
   ...VERIFICATION,
   ...REINDEXING,
 ].sort((a, b) => TAGS.indexOf(a.tag) - TAGS.indexOf(b.tag));

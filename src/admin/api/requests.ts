@@ -20,7 +20,14 @@ import {
   NOBODY,
   recordOf,
 } from './recorder.ts';
-import { csvResponse, problemResponse, reasonOf, responseOf, wantsCsv } from './responses.ts';
+import {
+  type ListForm,
+  listResponse,
+  problemResponse,
+  reasonOf,
+  responseOf,
+  wantedForm,
+} from './responses.ts';
 import type { OpenStreams } from './streams.ts';
 import { bodyFaultOf, hasLeft } from './unfinished.ts';
 
@@ -174,7 +181,7 @@ export class Requests {
     } as unknown as Call<never, never, never>;
     if (operation.creates === undefined) {
       const result = await operation.handle(this.#services, call);
-      if (isTable(c, operation) && 'body' in result) mustBeWhole(Object(result.body));
+      if (formOf(c, operation) !== null && 'body' in result) mustBeWhole(Object(result.body));
       return result;
     }
     return this.#create(c, operation, call, body.text ?? '');
@@ -292,16 +299,15 @@ function answerOf(
   operation: Operation,
   result: OperationResult,
 ): Response {
-  return isTable(c, operation)
-    ? csvResponse(requestId, operation.csv, result, c.req.url)
-    : responseOf(requestId, result);
+  const { csv } = operation;
+  const form = formOf(c, operation);
+  return csv === undefined || form === null
+    ? responseOf(requestId, result)
+    : listResponse(requestId, csv, form, result, c.req.url);
 }
 
-function isTable(
-  c: ApiContext,
-  operation: Operation,
-): operation is Operation & Required<Pick<Operation, 'csv'>> {
-  return operation.csv !== undefined && wantsCsv(c.req.header('accept') ?? null);
+function formOf(c: ApiContext, { csv }: Operation): ListForm | null {
+  return csv === undefined ? null : wantedForm(c.req.header('accept') ?? null);
 }
 
 type Admitted = Extract<Admission, { admitted: true }>;

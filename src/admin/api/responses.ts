@@ -27,10 +27,19 @@ export function responseOf(
   });
 }
 
-/** A list as a table; where the next page is, is said by a link (RFC 8288). */
-export function csvResponse(
+/** In what other forms a list is told than as JSON. */
+export const LIST_FORMS = {
+  csv: { type: 'text/csv', parameters: '; charset=utf-8; header=present' },
+  ndjson: { type: 'application/x-ndjson', parameters: '; charset=utf-8' },
+} as const;
+
+export type ListForm = keyof typeof LIST_FORMS;
+
+/** A list as a file; where the next page is, is said by a link (RFC 8288). */
+export function listResponse(
   requestId: string,
   list: CsvListName,
+  form: ListForm,
   { body }: OperationResult,
   url: string,
 ): Response {
@@ -38,14 +47,22 @@ export function csvResponse(
     readonly items: readonly unknown[];
     readonly next?: string | null;
   };
-  return new Response(CSV_LISTS[list].header + csvLines(list, items), {
+  const { type, parameters } = LIST_FORMS[form];
+  const text =
+    form === 'csv' ? CSV_LISTS[list].header + csvLines(list, items) : items.map(lineOf).join('');
+  return new Response(text, {
     headers: {
-      'content-type': 'text/csv; charset=utf-8; header=present',
+      'content-type': type + parameters,
       'x-request-id': requestId,
       vary: 'accept',
       ...(next === null ? {} : { link: `<${nextPage(url, next)}>; rel="next"` }),
     },
   });
+}
+
+/** What is text already is a line of JSON, as the record has it. */
+function lineOf(item: unknown): string {
+  return `${typeof item === 'string' ? item : withVisibleEscapes(JSON.stringify(item))}\n`;
 }
 
 function nextPage(url: string, cursor: string): string {
@@ -54,11 +71,12 @@ function nextPage(url: string, cursor: string): string {
   return `${pathname}?${searchParams.toString()}`;
 }
 
-/**
- * Whether somebody asks for a table rather than for JSON: a browser that takes anything does not.
- */
-export function wantsCsv(accept: string | null): boolean {
-  return /^\s*text\/csv\s*(;|,|$)/i.test(accept ?? '');
+/** What somebody asks for rather than for JSON: a browser that takes anything does not. */
+export function wantedForm(accept: string | null): ListForm | null {
+  const [first = ''] = (accept ?? '').split(/[;,]/, 1);
+  const wanted = first.trim().toLowerCase();
+  const forms = Object.keys(LIST_FORMS) as readonly ListForm[];
+  return forms.find((form) => LIST_FORMS[form].type === wanted) ?? null;
 }
 
 /**

@@ -5,7 +5,6 @@ import type { ActivityPage } from '../activity-page.ts';
 import { administrationOf } from '../administration.ts';
 import type { Control } from '../control.ts';
 import { AdminError } from '../error.ts';
-import type { InstancesView } from '../instances.ts';
 import type { AuditReindexed, AuditReindexInput } from '../reindexing.ts';
 import type { AuditVerification, AuditVerifyInput } from '../verify-audit.ts';
 import { ApiClient, type ApiClientOptions } from './api-client.ts';
@@ -31,7 +30,6 @@ export function connectServer(options: ApiClientOptions): ServerControl {
     activity: (_actor, query) => newestEvents(client, query),
     activityPage: (_actor, query) => eventPage(client, query),
     follow: (_actor, query, signal) => follow(client, query, signal),
-    instances: () => client.ask<InstancesView>({ method: 'GET', path: '/instances' }),
     verification: {
       ...serverRun<AuditVerifyInput, AuditVerification>(client, {
         path: '/audit/verification',
@@ -71,12 +69,18 @@ async function eventPage(
     account?.id === undefined
       ? '/activity'
       : `/service-accounts/${encodeURIComponent(account.id)}/activity`;
-  const { items, next } = await client.ask<{ items: readonly unknown[]; next: string | null }>({
+  const { items, ...told } = await client.ask<
+    Omit<ActivityPage, 'items'> & { readonly items: readonly unknown[] }
+  >({
     method: 'GET',
     path,
     query: { ...query, ...(account?.name === undefined ? {} : { account: account.name }) },
   });
-  return { items: items.map((event) => withVisibleEscapes(JSON.stringify(event))), next };
+  return { items: linesOf(items), ...told };
+}
+
+function linesOf(events: readonly unknown[]): readonly string[] {
+  return events.map((event) => withVisibleEscapes(JSON.stringify(event)));
 }
 
 const PAGE_MOST = 500;

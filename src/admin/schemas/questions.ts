@@ -63,6 +63,23 @@ const instance = words
   .text(128)
   .regex(/^[A-Za-z0-9._-]+$/, 'must be the name of an instance')
   .optional();
+/** One request, or one event that belongs to none. */
+export const STORY = {
+  requestId: z
+    .string()
+    // One or two dots are no segment of a path.
+    .regex(
+      /^(?!\.{1,2}$)[!-~]{1,128}$/,
+      'must be 1 to 128 characters without spaces, as X-Request-Id has them',
+    )
+    .describe(
+      'As `X-Request-Id` of the response and `requestId` of a refusal say it. Also the id of an event that belongs to no request.',
+    ),
+  since: FILTER.since.describe(
+    'It is not older, so nothing older is searched: ISO 8601 with zone.',
+  ),
+  cursor: PAGE.cursor,
+} as const;
 
 /** A call, whoever makes it. */
 const CALL = {

@@ -10,9 +10,51 @@ const event = component(
   z.looseObject({ id: z.string(), time: z.string(), type: z.string(), phase: z.string() }),
   'One record of a call, a change or a sign-in; config/audit-event.schema.json describes its fields. Of type `unreadable`: `line` stands in the log, and this version cannot read it (`reason`).',
 );
+const begins = z
+  .string()
+  .optional()
+  .describe(
+    'Where `since` is older: calls are on record from then on. What was before is no longer kept, or was never recorded.',
+  );
+
 export const eventPage = component(
   'EventPage',
-  z.object({ items: z.array(event), next: z.string().nullable() }),
+  z.object({ items: z.array(event), next: z.string().nullable(), begins }),
+);
+
+const ms = z.number().nullable();
+const events = z.array(event);
+
+export const requestStory = component(
+  'RequestStory',
+  z.object({
+    requestId: z.string(),
+    items: events.describe('All that was recorded of it, newest first.'),
+    next: z
+      .string()
+      .nullable()
+      .describe('`cursor` with which the search goes on; null: that was all.'),
+    timing: z
+      .object({
+        totalMs: z.number(),
+        gateMs: ms.describe('The gate’s part.'),
+        upstreamMs: ms.describe('The upstream’s part, until the head of its response.'),
+        restMs: ms.describe('Contents on their way, at the pace of both ends.'),
+      })
+      .nullable()
+      .describe('In milliseconds; null: it has not ended, or was not measured.'),
+    neighbours: z
+      .object({
+        of: z.enum(['account', 'address']),
+        name: z.string(),
+        before: events,
+        after: events,
+        reached: z.boolean().describe('False: too much has happened since to look for them.'),
+      })
+      .nullable()
+      .describe('What else the same account did, or came from the same address: newest first.'),
+  }),
+  'A page may be empty and have a next one: the request may lie far back.',
 );
 
 export const linePage = component(
@@ -20,6 +62,7 @@ export const linePage = component(
   z.object({
     items: z.array(z.string()).describe('Each the text of one event, as the record has it.'),
     next: z.string().nullable(),
+    begins,
   }),
 );
 

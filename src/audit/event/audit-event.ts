@@ -133,6 +133,8 @@ const KINDS = {
           'status',
           'upstreamStatus',
           'durationMs',
+          'gateMs',
+          'upstreamMs',
           'requestBytes',
           'responseBytes',
           'traceId',

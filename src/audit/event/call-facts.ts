@@ -88,6 +88,10 @@ export interface EndFacts {
   readonly upstreamStatus: number | null;
   /** From the first byte of the request to the last of the answer; kept to the microsecond. */
   readonly durationMs: number;
+  /** The gate's part of it; null or absent: it was not given to an upstream. */
+  readonly gateMs?: number | null;
+  /** The upstream's, until the head of its response; null or absent: there was none. */
+  readonly upstreamMs?: number | null;
   /** Body bytes, without framing. */
   readonly requestBytes: number;
   readonly responseBytes: number;

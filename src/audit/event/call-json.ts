@@ -95,7 +95,9 @@ export function endJson(end: EndFacts): string {
   return (
     (end.status === 0 ? '' : numberJson(',"status":', end.status)) +
     numberJson(',"upstreamStatus":', end.upstreamStatus) +
-    (Number.isFinite(end.durationMs) ? `,"durationMs":${millisecondsJson(end.durationMs)}` : '') +
+    timeJson(',"durationMs":', end.durationMs) +
+    timeJson(',"gateMs":', end.gateMs) +
+    timeJson(',"upstreamMs":', end.upstreamMs) +
     numberJson(',"requestBytes":', end.requestBytes) +
     numberJson(',"responseBytes":', end.responseBytes) +
     fieldJson(',"assertionId":', end.laterAssertionId)
@@ -155,6 +157,10 @@ function textJson(value: unknown, limit: number): string {
 
 function numberJson(name: string, value: number | null): string {
   return Number.isFinite(value) ? `${name}${value}` : '';
+}
+
+function timeJson(name: string, ms: number | null | undefined): string {
+  return Number.isFinite(ms) ? name + millisecondsJson(ms!) : '';
 }
 
 /** The digits behind the point of so many thousandths. */

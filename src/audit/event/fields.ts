@@ -91,6 +91,12 @@ export const FIELDS = {
   durationMs: z
     .number()
     .describe('From the first byte of the request to the last of the response.'),
+  gateMs: z
+    .number()
+    .describe(
+      'The gate’s part of it: until the request was given to the upstream, without the client’s body, and while the response waited for the record.',
+    ),
+  upstreamMs: z.number().describe('The upstream’s part of it, until the head of its response.'),
   requestBytes: count().describe('Bytes of content, without framing.'),
   responseBytes: count().describe('Bytes of content, without framing.'),
   clientAddress: short().describe(

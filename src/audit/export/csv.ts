@@ -44,6 +44,8 @@ const COLUMNS: readonly (readonly [name: string, value: (event: FlatEvent) => Ce
   ['seq', ({ seq }) => seq],
   ['id', ({ id }) => id],
   ['unreadable', ({ line }) => line],
+  ['gateMs', ({ gateMs }) => gateMs],
+  ['upstreamMs', ({ upstreamMs }) => upstreamMs],
 ];
 
 /**

@@ -111,13 +111,25 @@ function httpOf({ type, method, requestId, status, requestBytes, responseBytes }
 
 function ownOf(event: FlatEvent) {
   const { phase, decision, detail, permission, permissions, application, applications } = event;
-  const { upstream, upstreamStatus, tokenId, claimedAccountId, count, actor, target } = event;
+  const {
+    upstream,
+    upstreamStatus,
+    gateMs,
+    upstreamMs,
+    tokenId,
+    claimedAccountId,
+    count,
+    actor,
+    target,
+  } = event;
   return {
     phase,
     decision,
     detail,
     upstream,
     upstream_status: upstreamStatus,
+    gate_ms: gateMs,
+    upstream_ms: upstreamMs,
     permissions: permissions ?? (permission === undefined ? undefined : [permission]),
     applications: applications ?? (application === undefined ? undefined : [application]),
     token_id: tokenId,

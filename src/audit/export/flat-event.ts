@@ -32,6 +32,8 @@ export interface FlatEvent {
   readonly status?: number;
   readonly upstreamStatus?: number;
   readonly durationMs?: number;
+  readonly gateMs?: number;
+  readonly upstreamMs?: number;
   readonly requestBytes?: number;
   readonly responseBytes?: number;
   readonly clientAddress?: string;

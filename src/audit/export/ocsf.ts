@@ -183,10 +183,11 @@ function resourcesOf({ target, application, applications }: FlatEvent) {
 function unmappedOf(event: FlatEvent) {
   const { phase, decision, role, permission, permissions, tokenId, claimedAccountId } = event;
   const { type, method, actor, upstreamStatus, requestBytes, traceId, line } = event;
+  const { gateMs, upstreamMs } = event;
   const named = { phase, decision, role, permission, permissions, tokenId, claimedAccountId };
   const isKnown = type === 'sign-in' || METHODS.has(method ?? '');
   const other = { actorVia: actor?.via, method: isKnown ? undefined : method };
-  return { ...named, ...other, upstreamStatus, requestBytes, traceId, line };
+  return { ...named, ...other, upstreamStatus, gateMs, upstreamMs, requestBytes, traceId, line };
 }
 
 /** Without what is undefined or null, on every level. */

@@ -115,7 +115,6 @@ function aboutEnd(decision: Decision | undefined, outcome: Outcome | undefined):
   const { status, ...rest } = outcome;
   const told = status === undefined ? 'no answer' : String(status);
   const words = [
-    ...('durationMs' in rest && rest.durationMs !== undefined ? [`${rest.durationMs} ms`] : []),
     ...('responseBytes' in rest && rest.responseBytes !== undefined
       ? [`${rest.responseBytes} bytes`]
       : []),
@@ -123,7 +122,22 @@ function aboutEnd(decision: Decision | undefined, outcome: Outcome | undefined):
       ? [`the upstream said ${rest.upstreamStatus}`]
       : []),
   ];
-  return [...ended, ['client got', [told, ...words].join(', ')]];
+  const got: Answered = ['client got', [told, ...words].join(', ')];
+  const took = 'durationMs' in rest ? tookWords(rest) : null;
+  return [...ended, got, ...(took === null ? [] : [['took', took] as const])];
+}
+
+type Times = Partial<Pick<EventOf<'callOutcome'>, 'durationMs' | 'gateMs' | 'upstreamMs'>>;
+
+/** Whose time it was; null: nobody measured it. */
+function tookWords({ durationMs, gateMs, upstreamMs }: Times): string | null {
+  if (durationMs === undefined) return null;
+  if (gateMs === undefined) return `${durationMs} ms`;
+  const upstream =
+    upstreamMs === undefined
+      ? 'the upstream did not respond'
+      : `the upstream ${upstreamMs} ms until it responded`;
+  return `${durationMs} ms: the gate ${gateMs} ms, ${upstream}`;
 }
 
 function isAsked(decision: Decision): boolean {

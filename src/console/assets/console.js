@@ -1,5 +1,5 @@
 /*
- * All that the console needs a script for: copying a token, following a log, selecting all rows of a list, keeping filters in this browser, and leaving a page that was an answer to a form. Everything else works without.
+ * What the console needs a script for, beside following a log (log.js) and how pages are looked at (view.js): copying a token, selecting all rows of a list, keeping filters in this browser, and leaving a page that was an answer to a form. Everything else works without.
  * Text that comes from the server is only ever set as text.
  */
 (() => {
@@ -100,66 +100,4 @@
     };
     draw();
   }
-
-  const log = document.querySelector('[data-stream]');
-  if (log === null || typeof EventSource === 'undefined') return;
-  const body = log.querySelector('tbody');
-  const template = document.getElementById('event-row');
-  const empty = document.getElementById('log-empty');
-  const live = document.getElementById('live');
-  const rowsMax = Number(log.dataset.rows);
-  const rows = new Map();
-  for (const row of body.rows) rows.set(row.dataset.id, row);
-
-  /** Fills a row's slots. A call's ending fills in what its beginning could not know. */
-  function fill(row, event) {
-    for (const slot of row.querySelectorAll('[data-slot]')) {
-      const text = event[slot.dataset.slot];
-      if (typeof text === 'string' && text !== '') slot.textContent = text;
-    }
-    if (event.tone !== '') row.querySelector('.badge').className = `badge ${event.tone}`;
-    if (event.iso !== '') row.querySelector('time').dateTime = event.iso;
-  }
-
-  function show(event) {
-    const known = rows.get(event.id);
-    if (known !== undefined) {
-      fill(known, event.ending ? { result: event.result, tone: event.tone, iso: '' } : event);
-      return;
-    }
-    // An ending whose beginning is no longer shown tells nobody anything.
-    if (event.ending) return;
-    const row = template.content.firstElementChild.cloneNode(true);
-    row.dataset.id = event.id;
-    row.dataset.kind = event.kind;
-    fill(row, event);
-    row.classList.add('fresh');
-    body.prepend(row);
-    rows.set(event.id, row);
-    log.hidden = false;
-    if (empty !== null) empty.hidden = true;
-    while (body.rows.length > rowsMax) {
-      const last = body.rows[body.rows.length - 1];
-      rows.delete(last.dataset.id);
-      last.remove();
-    }
-  }
-
-  const source = new EventSource(log.dataset.stream);
-  const say = (state, words) => {
-    live.dataset.state = state;
-    live.textContent = words;
-  };
-  source.addEventListener('open', () => say('on', 'Live'));
-  source.addEventListener('activity', (message) => show(JSON.parse(message.data)));
-  source.addEventListener('over', () => {
-    source.close();
-    say('off', 'Stopped: reload the page to sign in again');
-  });
-  source.addEventListener('error', () => {
-    say(
-      'off',
-      source.readyState === EventSource.CLOSED ? 'Stopped: reload the page' : 'Reconnecting',
-    );
-  });
 })();

@@ -62,7 +62,7 @@ function sentence(text: string): string {
 
 export interface TextAbout extends FieldAbout {
   readonly value?: string;
-  readonly type?: 'text' | 'password' | 'search' | 'date';
+  readonly type?: 'text' | 'password' | 'search' | 'date' | 'datetime-local';
   readonly isRequired?: boolean;
   readonly autocomplete?: string;
   readonly maxLength?: number;

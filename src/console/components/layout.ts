@@ -1,5 +1,5 @@
 import type { OwnPermission } from '../../account/permission.ts';
-import { CHARTS, MARK, SCRIPT, STYLE } from '../assets.ts';
+import { CHARTS, LOG_SCRIPT, MARK, SCRIPT, STYLE, VIEW_SCRIPT } from '../assets.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { Visitor } from '../visitor.ts';
 
@@ -83,6 +83,7 @@ export function page(frame: PageFrame, content: Slot): Html {
 <div class="frame">
 <header class="side"><div class="side-inner">
 <a class="brand" href="${homeOf(visitor)}">${mark()}Sallyport</a>
+${findBox(visitor)}
 <nav class="menu" aria-label="Main">
 ${group(null, TRAFFIC, frame)}${group('User Management', visitor.waiting === null ? MANAGEMENT : [...MANAGEMENT, APPROVALS], frame)}${group('Access', ASKING, frame)}${group(null, WATCHING, frame)}
 <div><ul><li><a href="/docs/">Documentation</a></li></ul></div>
@@ -134,14 +135,28 @@ function documentOf(
 <meta name="robots" content="noindex">
 <title>${title} · Sallyport</title>
 <link rel="icon" href="${MARK.path}" type="image/svg+xml">
+<script src="${VIEW_SCRIPT.path}" nonce="${nonce}"></script>
 <link rel="stylesheet" href="${STYLE.path}" nonce="${nonce}">
 <script src="${SCRIPT.path}" nonce="${nonce}" defer></script>
 <script src="${CHARTS.path}" nonce="${nonce}" defer></script>
+<script src="${LOG_SCRIPT.path}" nonce="${nonce}" defer></script>
 </head>
 <body>
 ${body}
 </body>
 </html>`;
+}
+
+/** On every page: what somebody was told is pasted here. */
+function findBox(visitor: Visitor): Slot {
+  const [accounts, requests] = [
+    visitor.may('sallyport:registry:read'),
+    visitor.may('sallyport:activity:read'),
+  ];
+  if (!accounts && !requests) return '';
+  const words = [...(accounts ? ['name'] : []), ...(requests ? ['request id'] : [])].join(' or ');
+  const label = `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
+  return html`<form class="find" method="get" action="/find" role="search" aria-label="Find"><label class="hidden" for="find">${label}</label><input type="search" id="find" name="q" required maxlength="2000" autocomplete="off" spellcheck="false" placeholder="${label}"><button class="small">Find</button></form>`;
 }
 
 function group(

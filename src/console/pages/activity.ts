@@ -1,15 +1,17 @@
 import type { Hono } from 'hono';
-import type { ActivityPageQuery } from '../../admin/activity-page.ts';
+import { type ActivityPageQuery, timeInCursor } from '../../admin/activity-page.ts';
 import { requestWords } from '../../audit/search/request-words.ts';
 import { REFUSALS } from '../../refusal.ts';
 import { show } from '../answer.ts';
 import { selectField, textField } from '../components/form.ts';
 import { LOG_ROWS, liveMark, logTable } from '../components/log.ts';
 import { card, empty, facts } from '../components/parts.ts';
+import { viewChoices } from '../components/view.ts';
 import { eventRows } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
-import { type Html, html } from '../html.ts';
+import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
+import { secondWords, zone } from '../words.ts';
 import { verificationLine } from './verification.ts';
 
 const SECTION = '/activity';
@@ -39,6 +41,19 @@ const REASONS = [
   ...Object.entries(REFUSALS).map(([value, { title }]) => ({ value, words: `${value}: ${title}` })),
 ];
 
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Back from now. Another one is said by its ends. */
+const RANGES = [
+  { value: '', words: 'Any time', ms: null },
+  { value: '1h', words: 'Last hour', ms: HOUR_MS },
+  { value: '24h', words: '24 hours', ms: DAY_MS },
+  { value: '7d', words: '7 days', ms: 7 * DAY_MS },
+  { value: '30d', words: '30 days', ms: 30 * DAY_MS },
+  { value: '90d', words: '90 days', ms: 90 * DAY_MS },
+] as const;
+
 /** What the form asks, as it stands in the address. */
 export interface Asked extends Readonly<Record<AskedFor, string>> {}
 
@@ -54,6 +69,7 @@ const ASKED_FOR = [
   'method',
   'address',
   'actor',
+  'range',
   'since',
   'until',
 ] as const;
@@ -65,9 +81,10 @@ export function askedIn(c: ConsoleContext): Asked {
   return Object.fromEntries(ASKED_FOR.map((name) => [name, word(name)])) as unknown as Asked;
 }
 
-/** The same as administration takes it. A day counts from its beginning in UTC. */
-export function queryOf(asked: Asked): ActivityPageQuery {
-  const { account, since, until, method, ...compared } = asked;
+/** The same as administration takes it. Days and hours without a zone are of UTC. */
+export function queryOf(asked: Asked, nowMs: number): ActivityPageQuery {
+  const { account, until, method, range: _, ...compared } = asked;
+  const since = sinceOf(asked, nowMs);
   return {
     account: account === '' ? null : { name: account },
     ...Object.fromEntries(Object.entries(compared).filter(([, value]) => value !== '')),
@@ -77,8 +94,25 @@ export function queryOf(asked: Asked): ActivityPageQuery {
   };
 }
 
+/** Its own ends count before a range. */
+function sinceOf({ since, until, range }: Asked, nowMs: number): string {
+  const ms = RANGES.find(({ value }) => value === range)?.ms ?? null;
+  if (since !== '' || until !== '' || ms === null) return since;
+  return new Date(nowMs - ms).toISOString();
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const MINUTE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?$/;
+
 function momentOf(text: string): string {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
+  if (DAY.test(text)) return `${text}T00:00:00Z`;
+  return MINUTE.test(text) ? `${text}Z` : text;
+}
+
+/** As a field for a moment takes it, in UTC; what is none is shown as nothing. */
+function fieldValue(text: string): string {
+  const ms = text === '' ? Number.NaN : Date.parse(momentOf(text));
+  return Number.isNaN(ms) ? '' : new Date(ms).toISOString().slice(0, 16);
 }
 
 function addressOf(
@@ -93,8 +127,8 @@ function addressOf(
 async function showActivity(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const asked = askedIn(c);
   const cursor = c.req.query('after') ?? null;
-  const { items, next } = await parts.control.activityPage(c.var.visitor.actor, {
-    ...queryOf(asked),
+  const { items, next, begins } = await parts.control.activityPage(c.var.visitor.actor, {
+    ...queryOf(asked, parts.clock.wallMs()),
     cursor,
     limit: LOG_ROWS,
   });
@@ -117,22 +151,62 @@ async function showActivity(c: ConsoleContext, parts: ConsoleParts): Promise<Res
   const told =
     answers.length === 0 ? '' : card({ title: `Request ${asked.requestId}` }, facts(answers));
   const record = isWhole ? await verificationLine(c, parts) : '';
-  const content = html`${record}${told}<section class="card"><div class="card-body">${filterForm(asked)}</div>${rows.length === 0 && !isWhole ? narrowed : log}
-${next === null ? '' : html`<div class="pages"><span>Older events follow.</span><a class="button small" href="${addressOf(SECTION, asked, { after: next })}">Older</a></div>`}</section>`;
+  const ending = html`${endWords(asked, begins)}${next === null ? '' : olderLink(asked, next)}`;
+  const content = html`${record}${told}<section class="card"><div class="card-body flow"><div class="line">${rangeLinks(asked)}${viewChoices()}</div>${filterForm(asked)}</div>${rows.length === 0 && !isWhole ? narrowed : log}
+${ending}</section>`;
   return show(
     c,
     {
       title: 'Activity',
       section: SECTION,
-      lead: 'Every call and its verdict, every change, and every sign-in. Times are UTC.',
-      actions: html`${isWhole ? liveMark() : html`<a class="button" href="${SECTION}">Follow everything</a>`}<a class="button" href="${addressOf(`${SECTION}/export`, asked)}">Export as NDJSON</a>`,
+      lead: html`Every call and its verdict, every change, and every sign-in. Times are ${zone()}.`,
+      actions: html`${isWhole ? liveMark() : html`<a class="button" href="${SECTION}">Follow everything</a>`}${exportLinks(asked)}`,
     },
     content,
   );
 }
 
+function exportLinks(asked: Asked): Slot {
+  const path = `${SECTION}/export`;
+  return html`<a class="button" href="${addressOf(path, asked, { format: 'csv' })}" download>CSV</a><a class="button" href="${addressOf(path, asked)}" download>NDJSON</a>`;
+}
+
+function rangeLinks(asked: Asked): Html {
+  const isOwn = asked.since !== '' || asked.until !== '';
+  return html`<nav class="ranges" aria-label="Time range">${RANGES.map(({ value, words }) => {
+    const address = addressOf(SECTION, { ...asked, since: '', until: '', range: value });
+    return html`<a href="${address}"${!isOwn && value === asked.range ? html` aria-current="true"` : ''}>${words}</a>`;
+  })}</nav>`;
+}
+
+/** A look ends after so many events, so that a page may be short although more follows. */
+function olderLink(asked: Asked, next: string): Html {
+  const back = asked.requestId === '' ? timeInCursor(next) : null;
+  const words =
+    back === null
+      ? 'Older events follow.'
+      : html`Looked back to <time datetime="${back}">${secondWords(back)}</time>; older events follow.`;
+  return html`<div class="pages"><span>${words}</span><a class="button small" href="${addressOf(SECTION, asked, { after: next })}">Older</a></div>`;
+}
+
+/** What is not there is said not to be there. */
+function endWords({ account, requestId }: Asked, begins: string | undefined): Slot {
+  const kept =
+    begins === undefined
+      ? ''
+      : html`Calls are on record from <time datetime="${begins}">${secondWords(begins)}</time> on: what was before is no longer kept, or was never recorded. `;
+  const newest =
+    account === '' || requestId !== ''
+      ? ''
+      : 'The log of one account holds its newest events; an export goes as far back as the record.';
+  return kept === '' && newest === ''
+    ? ''
+    : html`<div class="pages"><span>${kept}${newest}</span></div>`;
+}
+
 function filterForm(asked: Asked): Html {
-  return html`<form class="filters" method="get" action="${SECTION}" role="search">
+  return html`<form class="filters" method="get" action="${SECTION}" role="search" aria-label="Activity" data-moments>
+${asked.range === '' ? '' : html`<input type="hidden" name="range" value="${asked.range}">`}
 ${textField({ name: 'requestId', label: 'Request', value: asked.requestId, maxLength: 128 })}
 ${textField({ name: 'account', label: 'Account', value: asked.account, maxLength: 64 })}
 ${selectField({ name: 'phase', label: 'What', value: asked.phase, choices: KINDS })}
@@ -144,7 +218,7 @@ ${textField({ name: 'status', label: 'Status', value: asked.status, maxLength: 3
 ${textField({ name: 'method', label: 'Method', value: asked.method, maxLength: 32 })}
 ${textField({ name: 'address', label: 'Address or network', value: asked.address, maxLength: 128 })}
 ${textField({ name: 'actor', label: 'Changed by', value: asked.actor, maxLength: 128 })}
-${textField({ name: 'since', label: 'Since', type: 'date', value: asked.since })}
-${textField({ name: 'until', label: 'Until', type: 'date', value: asked.until })}
+${textField({ name: 'since', label: 'Since', type: 'datetime-local', value: fieldValue(asked.since) })}
+${textField({ name: 'until', label: 'Until', type: 'datetime-local', value: fieldValue(asked.until) })}
 <button>Show</button></form>`;
 }

@@ -17,7 +17,7 @@ import { standingNow } from './streams.ts';
 
 /** Lists to take away: whole, narrowed as the page is from which they are asked for. */
 export function csvPages(app: Hono<Env>, parts: ConsoleParts): void {
-  const { administration, instances } = parts.control;
+  const { administration } = parts.control;
   const page = 500;
   const accounts = (kind: AccountKind, section: string) => (c: ConsoleContext) => {
     const view = { ...listView(c, section), cursor: null };
@@ -55,7 +55,10 @@ export function csvPages(app: Hono<Env>, parts: ConsoleParts): void {
   );
   app.get(
     '/csv/instances',
-    whole('instances', async (c) => (await instances(c.var.visitor.actor, {})).items),
+    whole(
+      'instances',
+      async (c) => (await administration.listInstances(c.var.visitor.actor, {})).items,
+    ),
   );
 }
 

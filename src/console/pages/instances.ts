@@ -11,7 +11,7 @@ export function instancesPages(app: Hono<Env>, parts: ConsoleParts): void {
 }
 
 async function showInstances(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const { items, seq } = await parts.control.instances(c.var.visitor.actor, {});
+  const { items, seq } = await parts.control.administration.listInstances(c.var.visitor.actor, {});
   const rows = items.map(
     ({ instance, version, leaseMs, leaseRemainingMs, lag, auditKey }): readonly Slot[] => [
       html`<span class="mono">${instance}</span>`,

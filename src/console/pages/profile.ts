@@ -3,6 +3,7 @@ import { show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { buttonForm, faultSummary, formFields, textField } from '../components/form.ts';
 import { card, facts } from '../components/parts.ts';
+import { viewChoices } from '../components/view.ts';
 import { type ConsoleContext, type Env, takeCookie } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -90,6 +91,9 @@ function profile(c: ConsoleContext, failed: Failed | null): Response | Promise<R
   )}${visitor.byProvider ? providerCard('You sign in by the identity provider, and have no password here.') : passwordCard(visitor, faults)}${card(
     { title: 'Sessions' },
     html`<div class="flow"><p class="quiet">Ends every session of yours, also in other browsers and on other machines.</p><div class="actions">${buttonForm(visitor, `${SECTION}/sign-out-everywhere`, 'Sign out everywhere')}</div></div>`,
+  )}${card(
+    { title: 'This browser' },
+    html`<div class="flow"><p class="quiet">How close rows stand together, and in which zone times are shown. It is kept in this browser alone.</p>${viewChoices()}</div>`,
   )}</div>`;
   return show(c, { title: 'Your account', section: SECTION }, content, failed?.status ?? 200);
 }

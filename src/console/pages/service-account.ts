@@ -15,7 +15,7 @@ import { eventRows } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
-import { ago, moment, spanWords } from '../words.ts';
+import { ago, moment, spanWords, zone } from '../words.ts';
 import { usageCard } from './account-usage.ts';
 
 const SECTION = '/service-accounts';
@@ -223,7 +223,7 @@ function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html
   const overlap =
     previousToken === null
       ? ''
-      : html`<div class="notice warn"><p>The token before it works too, until ${moment(previousToken.validUntil)} UTC.</p>${
+      : html`<div class="notice warn"><p>The token before it works too, until ${moment(previousToken.validUntil)} ${zone()}.</p>${
           mayWrite
             ? html`<p>${buttonForm(c.var.visitor, `${path}/close-overlap`, 'Refuse it now', { tone: 'small' })}</p>`
             : ''

@@ -1,25 +1,21 @@
 import type { Hono } from 'hono';
-import { stream, streamSSE } from 'hono/streaming';
+import { streamSSE } from 'hono/streaming';
 import type { OwnPermission } from '../../account/permission.ts';
 import type { AccountRef } from '../../admin/accounts.ts';
 import { readFilter } from '../../admin/activity-filter.ts';
-import { turn } from '../../turns.ts';
 import { nameIn } from '../answer.ts';
-import { attempt } from '../attempt.ts';
 import { eventRow } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { visitorOf } from '../visitor.ts';
-import { askedIn, queryOf } from './activity.ts';
 
-/** Logs that go on by themselves, and logs to take away. */
+/** Logs that go on by themselves. */
 export function streamPages(app: Hono<Env>, parts: ConsoleParts): void {
   const open = new OpenStreams();
   app.get('/activity/stream', (c) => follow(c, parts, open, null));
   app.get('/service-accounts/:name/stream', (c) =>
     follow(c, parts, open, { name: nameIn(c), kind: 'service' }),
   );
-  app.get('/activity/export', (c) => exportLog(c, parts));
 }
 
 /**
@@ -123,40 +119,4 @@ export async function standingNow(
   } catch {
     return 'unknown';
   }
-}
-
-const EXPORT_PAGE = 500;
-const EXPORT_EVENTS_MAX = 100_000;
-
-/**
- * The log as it is kept, one event of JSON on each line, newest first, narrowed as the page was.
- */
-async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const { actor } = c.var.visitor;
-  const query = { ...queryOf(askedIn(c)), everything: true };
-  // The first page before the headers: what is wrong with the question is said on a page and not in
-  // the file.
-  const first = await parts.control.activityPage(actor, { ...query, limit: EXPORT_PAGE });
-  c.header('content-type', 'application/x-ndjson; charset=utf-8');
-  c.header('content-disposition', 'attachment; filename="sallyport-activity.ndjson"');
-  if (c.req.method === 'HEAD') return c.body(null);
-  return stream(c, async (out) => {
-    let page = first;
-    for (let written = 0; written < EXPORT_EVENTS_MAX && !out.aborted; ) {
-      await turn();
-      await out.write(page.items.map((line) => `${line}\n`).join(''));
-      written += page.items.length;
-      const cursor = page.next;
-      if (cursor === null) return;
-      // Whoever reads slowly must not go on reading when they may no longer.
-      if ((await standingNow(c, parts)) !== 'stands')
-        throw new Error('the session of whoever exported the log has ended');
-      const further = await attempt(() =>
-        parts.control.activityPage(actor, { ...query, cursor, limit: EXPORT_PAGE }),
-      );
-      // Cut off rather than looking complete.
-      if (!further.done) throw new Error('the log could not be read to its end');
-      page = further.value;
-    }
-  });
 }

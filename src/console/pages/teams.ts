@@ -10,7 +10,7 @@ import { confirming } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
-import { countWords, moment, plural } from '../words.ts';
+import { countWords, moment, plural, zone } from '../words.ts';
 
 const SECTION = '/teams';
 /** Of what an address proposes, in characters. */
@@ -155,7 +155,7 @@ async function showTeam(
         )
       : await longTable('Members', columns, members, cellsOf),
     { bare: true },
-  )}</div><p class="quiet small">Created ${moment(team.createdAt)}, last changed ${moment(team.updatedAt)} UTC.</p>`;
+  )}</div><p class="quiet small">Created ${moment(team.createdAt)}, last changed ${moment(team.updatedAt)} ${zone()}.</p>`;
   const actions = html`<a class="button" href="${path}/edit">Edit</a>${
     members.length === 0
       ? html`<form method="post" action="${path}/delete">${formFields(visitor)}<button class="danger">Delete</button></form>`

@@ -4,7 +4,7 @@ import { notice } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
 import type { ConsoleContext } from '../guard.ts';
 import { html } from '../html.ts';
-import { moment } from '../words.ts';
+import { moment, zone } from '../words.ts';
 
 const USE = html`<ol>
 <li>Give it to the machine as a secret, never in a file that is checked in.</li>
@@ -33,7 +33,7 @@ export function showToken(
       ? receiptNotice('The old token is refused from now on.', revocation)
       : notice(
           'warn',
-          html`<p><strong>The old token works beside the new one until ${moment(overlap.validUntil)} UTC.</strong></p>`,
+          html`<p><strong>The old token works beside the new one until ${moment(overlap.validUntil)} ${zone()}.</strong></p>`,
         );
   const content = html`${isNew ? '' : old}
 <section class="card"><div class="card-body flow">

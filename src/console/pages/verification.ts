@@ -13,7 +13,7 @@ import { badge, card, empty, facts, notice, table } from '../components/parts.ts
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
-import { countWords, moment, plural } from '../words.ts';
+import { countWords, moment, plural, zone } from '../words.ts';
 
 const ACTIVITY = '/activity';
 const PAGE = '/activity/verification';
@@ -108,7 +108,11 @@ ${findings(result)}${card({ title: 'What is not proved' }, notProved(result))}`;
 
 function findings({ findings: all, gaps, edits }: AuditVerification): Slot {
   if (all.length === 0) return '';
-  const columns = ['Kind', 'What', 'Time (UTC)'].map((name) => ({ name }));
+  const columns = [
+    { name: 'Kind' },
+    { name: 'What' },
+    { name: 'Time', heading: html`Time (${zone()})` },
+  ];
   const rows = all.map(({ kind, message, time }) => [
     kind,
     message,

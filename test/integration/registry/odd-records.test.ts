@@ -63,7 +63,7 @@ describe('records that cannot be read', () => {
     const { effective, instances, certainAt } = rotated.revocation ?? {};
     expect({ effective, instances }).toEqual({ effective: false, instances: 3 });
     expect(Date.parse(certainAt ?? '') - Date.now()).toBeGreaterThan(3_500_000);
-    const listed = await listInstances(context(), owner);
+    const listed = await listInstances(context(), owner, {});
     expect(listed.items.map(({ version }) => version)).toEqual(Array(3).fill('unreadable'));
     await root.call('DEL', keys.members);
   });

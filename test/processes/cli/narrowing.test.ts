@@ -151,6 +151,13 @@ describe('finding things on the command line', () => {
       requestId: id,
       events: [{ phase: 'decision' }, { phase: 'outcome', status: 200 }],
     });
+    const same = await shell.run('activity', '--request', id, '--json', ...ways[way]);
+    expect(JSON.parse(same.out).events).toEqual(JSON.parse(json.out).events);
+    const both = await shell.run('activity', 'somebody', '--request', id, ...ways[way]);
+    expect([both.code, both.err]).toEqual([2, expect.stringContaining('no account is named')]);
+    const asked = ['audit', 'tail', '--csv', '--method', 'GET', '--limit', '2'] as const;
+    const rows = (await shell.run(...asked, ...ways[way])).out.split('\r\n');
+    expect([rows.length, rows[0]]).toEqual([4, expect.stringMatching(/^time,type,phase,/)]);
     const none = await shell.run('audit', 'show', `${id}0`, ...ways[way]);
     expect(none).toMatchObject({ code: 1, out: '', err: expect.stringContaining('nothing was') });
   });

@@ -40,7 +40,10 @@ describe.each(STORES)('what a change would do, in the %s store', (kind) => {
       },
     };
     const approvals = { roles: () => ['release'], lifetimeMs: () => 1000 };
-    admin = createAdministration({ store, clock, instance: null, audit, approvals });
+    admin = createAdministration({
+      ...{ store, clock, instance: null, approvals },
+      audit: audit as never,
+    });
     const free = bench.admin;
     await free.createRole(owner, { name: 'release', permissions: ['releases:*'] });
     await free.createRole(owner, { name: 'deployer', permissions: ['deployments:*', 'a:read'] });

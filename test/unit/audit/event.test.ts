@@ -189,6 +189,11 @@ describe('events about calls', () => {
   });
 
   it('write durations as numbers of JSON are written', () => {
+    expect(outcomeLine(events, 1, OUTCOME)).toContain(
+      '"durationMs":12.346,"gateMs":0.5,"upstreamMs":11,"requestBytes"',
+    );
+    const apart = { ...OUTCOME, gateMs: null, upstreamMs: null };
+    expect(outcomeLine(events, 1, apart)).toContain('"durationMs":12.346,"requestBytes"');
     for (const durationMs of [0, 0.001, 0.1, 1, 12.34, 999.999, 86_400_000.5, -1, 1e12]) {
       const line = outcomeLine(events, 1, { ...OUTCOME, durationMs });
       expect(line).toContain(`"durationMs":${Math.round(durationMs * 1000) / 1000},`);

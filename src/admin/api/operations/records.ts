@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { readableEvent } from '../../../audit/event/read.ts';
 import type { AccountRef } from '../../accounts.ts';
 import { PAGE } from '../../schemas/inputs.ts';
 import { queryOf } from '../../schemas/parameters.ts';
 import * as questions from '../../schemas/questions.ts';
 import * as recorded from '../../schemas/record-answers.ts';
 import * as words from '../../schemas/words.ts';
+import { eventIn } from '../../story.ts';
 import {
   type Caller,
   defined,
@@ -28,10 +28,13 @@ async function page(
   account: AccountRef | null,
   query: ActivityInput,
 ): Promise<OperationResult> {
-  const { items, next } = await control.activityPage(caller.actor, { account, ...defined(query) });
+  const { items, ...told } = await control.activityPage(caller.actor, {
+    account,
+    ...defined(query),
+  });
   return {
     status: 200,
-    body: { items: items.map((event) => JSON.parse(readableEvent(event)) as unknown), next },
+    body: { items: items.map(eventIn), ...told },
   };
 }
 
@@ -51,6 +54,7 @@ const all = operation({
   }),
   body: null,
   answers: { 200: { description: 'One page.', schema: recorded.eventPage } },
+  csv: 'activity',
   handle: (services, { caller, query: { account, ...query } }) =>
     page(services, caller, account === undefined ? null : { name: account }, query),
 });
@@ -72,6 +76,7 @@ const lines = operation({
   }),
   body: null,
   answers: { 200: { description: 'One page.', schema: recorded.linePage } },
+  csv: 'activity',
   handle: async ({ control }, { caller, query: { account, accountId, ...query } }) => {
     const name = account === undefined ? null : { name: account };
     const of = accountId === undefined ? name : { id: accountId };
@@ -92,25 +97,8 @@ const ofAccount = operation({
   query: queryOf(activityQuery),
   body: null,
   answers: { 200: { description: 'One page.', schema: recorded.eventPage } },
+  csv: 'activity',
   handle: (services, { caller, params, query }) => page(services, caller, { id: params.id }, query),
 });
 
-const instances = operation({
-  id: 'listInstances',
-  method: 'get',
-  path: '/instances',
-  tag: 'Instances',
-  summary: 'The running gates: their leases, and how far each has come',
-  needs: 'sallyport:instances:read',
-  params: null,
-  query: null,
-  body: null,
-  answers: { 200: { description: 'All of them.', schema: recorded.instances } },
-  csv: 'instances',
-  handle: async ({ control }, { caller }) => ({
-    status: 200,
-    body: await control.instances(caller.actor, {}),
-  }),
-});
-
-export const RECORDS: readonly Operation[] = [all, lines, ofAccount, instances];
+export const RECORDS: readonly Operation[] = [all, lines, ofAccount];
