@@ -24,7 +24,9 @@ const TAGS: Readonly<Record<string, string>> = {
   Activity: 'The record of calls and changes, and the proof that it is whole.',
   Usage: 'Who calls: accounts, applications and routes, as the gates have counted.',
   Instances: 'The running gates.',
+  Webhooks: 'Other systems that are told of changes and notices.',
   Explain: 'Why a call would be let in or refused.',
+  Advice: 'What is granted and was not used, and what a change would have refused.',
   Tokens: 'For whoever holds a token: to exchange it, or to hand it in.',
 };
 

@@ -9,6 +9,7 @@ import { SERVICE_ACCOUNTS } from '../operations/tokens.ts';
 import { TRAIL } from '../operations/trail.ts';
 import { USAGE_ROWS } from '../operations/usage.ts';
 import { USERS } from '../operations/users.ts';
+import { WEBHOOKS } from '../operations/webhooks.ts';
 import type { Operation } from './operation.ts';
 import { foundToken } from './operations/found-token.ts';
 import { RECORDS } from './operations/records.ts';
@@ -29,6 +30,7 @@ const TAGS = [
   'Activity',
   'Usage',
   'Instances',
+  'Webhooks',
   'Explain',
   'Advice',
   'Tokens',
@@ -42,7 +44,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...routesOf([...ofAccounts, ...ofPolicy, 'renewToken']),
   ...routesOf([...namesOf(USAGE_ROWS), ...namesOf(TRAIL)]),
   ...RECORDS,
-  ...routesOf([RECORD, QUESTIONS].flatMap(namesOf)),
+  ...routesOf([RECORD, QUESTIONS, WEBHOOKS].flatMap(namesOf)),
   ...VERIFICATION,
   ...REINDEXING,
 ].sort((a, b) => TAGS.indexOf(a.tag) - TAGS.indexOf(b.tag));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPERATION_NAMES, OPERATIONS } from '../../../src/admin/administration.ts';
+import { FOUND_TOKENS, OPERATIONS as SERVED } from '../../../src/admin/api/operations.ts';
 import { placesOf, type Row } from '../../../src/admin/operations/row.ts';
 import { CHANGE_TYPES } from '../../../src/audit/event/audit-event.ts';
 import { type Bench, changesOf, openBench, owner } from './stores.ts';
@@ -22,6 +23,12 @@ describe('the table of operations', () => {
       'change-expired',
     ];
     expect(CHANGE_TYPES.filter((type) => !recorded.has(type))).toEqual(others);
+  });
+
+  it('serves every route of a row', () => {
+    const served = new Set([...SERVED, ...FOUND_TOKENS].map(({ id }) => id));
+    const named = ROWS.flatMap(([, { routes }]) => routes.map(({ id }) => id));
+    expect(named.filter((id) => !served.has(id))).toEqual([]);
   });
 
   it('lets nobody change anything who may only read', () => {
