@@ -24,7 +24,10 @@ export function joinedCommit(
     // Where they differ, the earliest is no longer true.
     ...(under.length === 0 ? {} : { underTombstones: Math.min(...under) }),
     audit,
-    moreAudit: commits.slice(1).map((one) => one.audit),
+    moreAudit: commits.flatMap((one, index) => [
+      ...(index === 0 ? [] : [one.audit]),
+      ...(one.moreAudit ?? []),
+    ]),
   };
 }
 

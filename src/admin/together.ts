@@ -1,6 +1,8 @@
 import type { Commit } from '../registry/commit.ts';
 import { turn } from '../turns.ts';
-import { receipt, writing } from './change.ts';
+import { passed } from './approvals/hold.ts';
+import { ApprovalNeeded, plural } from './approvals/rule.ts';
+import { reading, receipt, writing } from './change.ts';
 import type { ChangeContext, Receipted } from './context.ts';
 import { AdminError } from './error.ts';
 import { joinedCommit, keyOf } from './joined-commit.ts';
@@ -65,6 +67,7 @@ class Run<Step extends Together> {
   async toEnd(steps: readonly Step[]): Promise<boolean> {
     const versions = new Map<string, number>();
     this.#left = steps;
+    await this.#mustPassWhole(steps);
     while (this.#left.length > 0) {
       await turn();
       const slice = this.#left.slice(0, sliceOf(this.#left));
@@ -73,6 +76,17 @@ class Run<Step extends Together> {
       this.#left = this.#left.slice(slice.length);
     }
     return true;
+  }
+
+  /** What is not one step cannot wait for approval: nothing of it is made then. */
+  async #mustPassWhole(steps: readonly Step[]): Promise<void> {
+    if (this.applied.length === 0 && sliceOf(steps) === steps.length) return;
+    const commits = steps.flatMap(({ made }) => made.map(({ commit }) => commit));
+    if (!isFilled(commits)) return;
+    const whole = joinedCommit(commits, () => undefined);
+    await reading(() => passed(this.#context, whole)).catch((error: unknown) => {
+      throw error instanceof ApprovalNeeded ? tooLargeToWait(error) : error;
+    });
   }
 
   async #write(steps: readonly Step[], versions: Map<string, number>): Promise<boolean> {
@@ -95,6 +109,15 @@ class Run<Step extends Together> {
   written(fault: AdminError | null): Written<Step> {
     return { applied: this.applied, notApplied: this.#left, fault, ...this.#revocation };
   }
+}
+
+function tooLargeToWait({ roles }: ApprovalNeeded): AdminError {
+  return new AdminError(
+    'invalid',
+    `this concerns the protected ${plural('role', roles)} ${roles.join(', ')}, and more than ` +
+      `${CHANGES_MAX} changes are too large to wait for approval: make those that concern ` +
+      `${roles.length === 1 ? 'it' : 'them'} by themselves first`,
+  );
 }
 
 function isFilled(commits: readonly Commit[]): commits is readonly [Commit, ...Commit[]] {

@@ -178,14 +178,24 @@ async function inParts(
         receipts = { ...receipts, ...how };
         progress.at(items.length, accounts.length);
       } catch (error) {
-        if (!(error instanceof AdminError) || from === 0) throw error;
-        return { answer: { items, ...receipts }, fault: error };
+        if (!(error instanceof AdminError)) throw error;
+        const fault = withRest(error, accounts.length - from - ids.length);
+        if (from === 0) throw fault;
+        return { answer: { items, ...receipts }, fault };
       }
     }
   } finally {
     progress.end();
   }
   return { answer: { items, ...receipts }, fault: null };
+}
+
+/** Of those behind the part that failed or waits nobody has been asked. */
+function withRest(error: AdminError, rest: number): AdminError {
+  if (rest <= 0) return error;
+  const { code, message, approval } = error;
+  const said = `${message}; the last ${rest} accounts were neither changed nor proposed`;
+  return new AdminError(code, said, { cause: error, ...(approval === null ? {} : { approval }) });
 }
 
 function showPreview(options: BulkOptions, preview: BulkAnswer): void {

@@ -97,7 +97,7 @@ function addShow(context: Command): void {
         ['Place', one.place],
         ['Token', one.token ?? 'none is needed'],
         ...(one.caFile === null ? [] : ([['CA', one.caFile]] as const)),
-        ['Kept in', contextsFile()],
+        ['Kept in', contextsFile() ?? 'nothing: there is no home'],
       ]);
     }),
   );

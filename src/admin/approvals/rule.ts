@@ -119,7 +119,11 @@ class Look {
     const isSame = before.inDoubt === undefined && after !== null;
     if (isSame && !differs(before.applications, after.applications)) return;
     const { users, members } = await membersOf(this.#store, key, MEMBERS_MAX + 1);
-    if (users.length > MEMBERS_MAX) for (const role of this.#protected) this.found.add(role);
+    if (users.length > MEMBERS_MAX) {
+      // One more concerns no other role: nobody has to count them.
+      for (const role of this.#protected) this.found.add(role);
+      return;
+    }
     for (const member of members) this.#heldBy(member);
     this.users.push({ target: `team:${key}`, count: users.length });
   }

@@ -22,14 +22,15 @@ const LOOK_BACK_MS = 7 * 24 * 60 * 60 * 1000;
 const LIMITS = { accounts: 32, events: 1000, page: 100 } as const;
 
 /** What gives whoever does it the means to act as the account. */
-const MEANS = [
+const MEANS: ReadonlySet<string> = new Set([
   'account-created',
   'account-revived',
+  'registry-imported',
   'password-set',
   'token-issued',
   'token-rotated',
   'token-renewed',
-] as const;
+]);
 
 /** Everybody who may have acted as this one; null: there are too many to look at. */
 export async function handsOf(
@@ -41,56 +42,63 @@ export async function handsOf(
   for (const hand of hands) {
     if (hands.size > LIMITS.accounts) return null;
     if (hand === identityOf({ id: null })) continue;
-    for (const setter of await settersOf(context, hand)) hands.add(setter);
+    const setters = await settersOf(context, hand);
+    if (setters === null) return null;
+    for (const setter of setters) hands.add(setter);
   }
   return hands;
 }
 
-interface Setting {
-  readonly by: { readonly id: string | null; readonly kind: string };
+interface Event {
+  readonly type: string;
+  readonly by: { readonly id: string | null };
   readonly timeMs: number;
 }
 
+/** Null: its history is too long to be read, or is there no more, and nobody knows. */
 async function settersOf(
   { store, clock }: Pick<AdminContext, 'store' | 'clock'>,
   account: string,
-): Promise<ReadonlySet<Identity>> {
+): Promise<ReadonlySet<Identity> | null> {
   const sinceMs = clock.wallMs() - LOOK_BACK_MS;
   const setters = new Set<Identity>();
   let isOwn = false;
-  for await (const { by, timeMs } of settingsOf(store, account)) {
+  let reachesBack = false;
+  for await (const event of historyOf(store, account)) {
+    if (event === 'too-long') return null;
+    const { type, by, timeMs } = event;
+    reachesBack ||= timeMs < sinceMs || type === 'account-created';
+    if (isOwn && timeMs < sinceMs) return setters;
+    if (!MEANS.has(type)) continue;
     // Whoever owns the store, or the identity provider, has decided anew who this is.
     if (by.id === null) return setters;
     if (by.id === account) isOwn = true;
-    else if (timeMs >= sinceMs) setters.add(by.id);
-    else {
-      if (!isOwn) setters.add(by.id);
-      return setters;
-    }
-    if (isOwn && timeMs < sinceMs) return setters;
+    else setters.add(by.id);
+    if (timeMs < sinceMs) return setters;
   }
-  return setters;
+  return reachesBack ? setters : null;
 }
 
-/** Newest first. */
-async function* settingsOf(
+/** Newest first. Who can change an account can make this long: its end is no answer. */
+async function* historyOf(
   store: Pick<AdminContext['store'], 'changes'>,
   account: string,
-): AsyncGenerator<Setting> {
+): AsyncGenerator<Event | 'too-long'> {
   let before: string | null = null;
   for (let read = 0; read < LIMITS.events; read += LIMITS.page) {
     const page = await reading(() => store.changes({ account, before, limit: LIMITS.page }));
-    for (const event of page.items) yield* settingIn(event);
+    for (const event of page.items) yield eventIn(event);
     before = page.next;
     if (before === null) return;
   }
+  yield 'too-long';
 }
 
-function settingIn(event: string): readonly Setting[] {
-  const { type, actor, time } = JSON.parse(event) as {
+function eventIn(line: string): Event {
+  const { type, actor, time } = JSON.parse(line) as {
     readonly type: string;
-    readonly actor: Setting['by'];
+    readonly actor: Event['by'];
     readonly time: string;
   };
-  return MEANS.some((one) => one === type) ? [{ by: actor, timeMs: Date.parse(time) }] : [];
+  return { type, by: actor, timeMs: Date.parse(time) };
 }

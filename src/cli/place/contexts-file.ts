@@ -9,7 +9,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import * as z from 'zod';
@@ -64,16 +64,30 @@ export function isContextName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** `$XDG_CONFIG_HOME/sallyport/contexts.yaml`, in `~/.config` where that is not set. */
-export function contextsFile(env: NodeJS.ProcessEnv = process.env): string {
-  const { XDG_CONFIG_HOME: set = '', HOME: home = homedir() } = env;
-  return join(isAbsolute(set) ? set : join(home, '.config'), 'sallyport', 'contexts.yaml');
+/**
+ * `$XDG_CONFIG_HOME/sallyport/contexts.yaml`, in `~/.config` where that is not set; null: there is
+ * no home. Never in the working folder: others may have written there where tokens go.
+ */
+export function contextsFile(env: NodeJS.ProcessEnv = process.env): string | null {
+  const { XDG_CONFIG_HOME: set = '', HOME: home = '' } = env;
+  if (isAbsolute(set)) return join(set, 'sallyport', 'contexts.yaml');
+  const folder = [home, homeOfUser()].find(isAbsolute);
+  return folder === undefined ? null : join(folder, '.config', 'sallyport', 'contexts.yaml');
+}
+
+/** As the system has it, whatever `HOME` says; a user without an entry there has none. */
+function homeOfUser(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return '';
+  }
 }
 
 /** None where there is no file. Throws `UsageError`. */
 export function readContexts(file = contextsFile()): Contexts {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) return { current: null, contexts: {} };
+  const stat = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
+  if (file === null || stat === undefined) return { current: null, contexts: {} };
   mustBeOurs(file);
   mustBeOurs(dirname(file));
   let written: string;
@@ -107,13 +121,15 @@ function contextsIn(written: string, file: string): Contexts {
 
 /** Whoever can write to it says to whom the next command sends a token. */
 function mustBeOurs(file: string): void {
-  const { uid, mode } = statSync(file);
+  const stat = statSync(file);
+  const { uid, mode } = stat;
   const user = process.getuid?.();
   if (user !== undefined && uid !== user && uid !== 0)
     throw new UsageError(
       `${file} belongs to another user, who would say where commands go: chown it to yours`,
     );
-  const isSticky = (mode & 0o1000) !== 0;
+  // In such a folder nobody replaces what is another's; of a file it says nothing.
+  const isSticky = stat.isDirectory() && (mode & 0o1000) !== 0;
   if ((mode & 0o022) === 0 || isSticky) return;
   throw new UsageError(
     `${file} can be written by other users, who could send your commands elsewhere: chmod go-w ${file}`,
@@ -128,6 +144,8 @@ export function changeContexts(
   change: (contexts: Contexts) => Contexts,
   named = contextsFile(),
 ): void {
+  if (named === null)
+    throw new UsageError('there is no place for contexts: set HOME to an absolute path');
   mkdirSync(dirname(named), { recursive: true, mode: 0o700 });
   const there = statSync(named, { throwIfNoEntry: false });
   // A link to where somebody keeps such files stays one.

@@ -75,6 +75,17 @@ describe.each(Object.entries(RULES))('the rule for %s', (name, rule) => {
   });
 });
 
+// GitHub's own engine tells matches that overlap.
+describe.each(['gitleaks', 'TruffleHog'])('the rule for %s, in a list', (name) => {
+  it('finds every token, whatever stands between them', () => {
+    const tokens = Array.from({ length: 5 }, () => newToken(newAccountId()));
+    for (const between of ['\n', ',', '" "', ';', ' ', '\r\n']) {
+      const all = tokens.join(between).matchAll(new RegExp(RULES[name]!, 'g'));
+      expect(Array.from(all, ([, token]) => token)).toEqual(tokens);
+    }
+  });
+});
+
 describe('samples', () => {
   it('are nobody’s tokens', () => {
     for (const path of SAMPLES)

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { compilePermissions } from '../../../src/account/permission.ts';
 import type { AdminActor } from '../../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../../src/admin/administration.ts';
+import { concernOf } from '../../../src/admin/approvals/rule.ts';
 import { WAITING_LIMITS } from '../../../src/admin/approvals/waiting.ts';
 import { IDENTITY_ACTOR } from '../../../src/admin/identity.ts';
 import { readEvent } from '../../../src/audit/event/read.ts';
@@ -162,6 +163,51 @@ describe.each(STORES)('a change to a protected role, in the %s store', (kind) =>
     }
     await free().editRole(owner, { name: 'release', permissions: ['releases:*', 'a:read'] });
     await free().editRole(owner, { name: 'viewer', permissions: ['a:read'] });
+  });
+
+  it('leaves an event of each of many accounts, as they would be without it', async () => {
+    const ids = [(await show()).id];
+    for (const more of ['b', 'c']) {
+      const { account } = await free().createServiceAccount(owner, {
+        ...{ name: `${name}-${more}`, role: 'viewer' },
+      });
+      ids.push(account.id);
+    }
+    const bulk = admin.changeAccounts(ada, { kind: 'service', ids, role: 'release' });
+    await admin.approveChange(grace, { approval: await waits(bulk) });
+    for (const id of ids)
+      expect((await changesOf(bench!.store, id)).slice(-2)).toMatchObject([
+        { type: 'change-approved', target: { id } },
+        { type: 'account-changed', target: { id }, after: { role: 'release' } },
+      ]);
+  });
+
+  it('is refused before anything is made where a declaration is larger than one step', async () => {
+    const { seq } = await bench!.store.snapshot();
+    const accounts = Array.from({ length: 257 }, (_, index) => ({
+      ...declared(`large-${String(index).padStart(3, '0')}`),
+      role: index === 256 ? 'release' : 'viewer',
+    }));
+    const error = await refusal(admin.applyDeclaration(ada, { serviceAccounts: accounts }));
+    expect(error).toMatchObject({ code: 'invalid' });
+    expect(error.message).toContain('too large to wait for approval');
+    expect((await bench!.store.snapshot()).seq).toBe(seq);
+  });
+
+  it('concerns every protected role where a team is too large to be looked at', async () => {
+    const { store } = bench!;
+    const large = {
+      snapshot: () => store.snapshot(),
+      referencesTo: async (_: string, limit: number) =>
+        Array.from({ length: Math.min(limit, 1_500) }, (__, index) => `account:none-${index}`),
+      account: async () => ({ account: null }),
+    } as never;
+    const { teams } = await store.snapshot();
+    const record = { ...teams.find((team) => team.name === 'payments')!, applications: ['Other'] };
+    const commit = { expects: [], changes: [{ kind: 'team', key: 'payments', record }] };
+    const concern = await concernOf(large, commit as never, protectedRoles);
+    expect(concern).toMatchObject({ users: [] });
+    expect(concern.roles).toEqual(expect.arrayContaining([...protectedRoles]));
   });
 
   it.each<[string, object, (who: AdminActor) => Promise<unknown>]>([

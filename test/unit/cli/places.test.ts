@@ -9,11 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   changeContexts,
-  contextsFile,
+  contextsFile as placed,
   readContexts,
 } from '../../../src/cli/place/contexts-file.ts';
 import { placeOf, placeWords, type StoreOptions } from '../../../src/cli/place/place.ts';
@@ -33,6 +33,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const contextsFile = () => placed()!;
 const kept = (current: string | null = null) =>
   changeContexts(() => ({
     current,
@@ -104,6 +105,21 @@ describe('the file of contexts', () => {
     chmodSync(file, 0o620);
     expect(() => readContexts()).toThrow(/can be written by other users/);
     expect(() => kept('local')).toThrow(/can be written by other users/);
+  });
+
+  it('is refused where others can write to it, sticky or not', () => {
+    kept();
+    chmodSync(contextsFile(), 0o1666);
+    expect(() => readContexts()).toThrow(/can be written by other users/);
+  });
+
+  it('is never looked for in the working folder', () => {
+    for (const XDG_CONFIG_HOME of ['', '.', 'config'])
+      for (const HOME of ['', '.', 'home']) {
+        const file = placed({ XDG_CONFIG_HOME, HOME });
+        expect(file === null || (isAbsolute(file) && !file.startsWith(folder)), file!).toBe(true);
+      }
+    expect(placed({ HOME: '/home/ada' })).toBe('/home/ada/.config/sallyport/contexts.yaml');
   });
 
   it('is refused in a folder that others can write to', () => {
