@@ -1,7 +1,7 @@
 import { quantileOf } from '../stats/quantile.ts';
 import { UsageMerger } from '../stats/usage/merge.ts';
 import type { UsageReader } from '../stats/usage/port.ts';
-import { STEP_MS, type Step, tablesOf } from '../stats/usage/read.ts';
+import { STEP_MS, type Span, type Step, tablesOf } from '../stats/usage/read.ts';
 import {
   NO_COUNTS,
   type Subject,
@@ -9,6 +9,7 @@ import {
   type UsageCounts,
   type UsageRow,
   UsageSum,
+  type UsageTable,
 } from '../stats/usage/table.ts';
 import { StoreUnavailable } from '../store/fault.ts';
 import { DURATION_BOUNDS } from '../telemetry/request-meter.ts';
@@ -16,6 +17,7 @@ import type { AdminActor } from './actor.ts';
 import { reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { AdminError } from './error.ts';
+import { type OneByOne, oneByOne } from './one-by-one.ts';
 import type { UsageOrder } from './usage-orders.ts';
 import { type AskedRange, momentsOf, spanOf } from './usage-span.ts';
 
@@ -100,14 +102,9 @@ export function topUsage(
 ): Promise<UsageTop> {
   const nowMs = context.clock.wallMs();
   const span = spanOf(range, nowMs);
-  const trends = new Trends(span.first, span.last);
-  const all = new UsageMerger(HELD);
-  return readingUsage(context, async (reader) => {
-    for await (const [at, table] of tablesOf(reader, { of, ...span })) {
-      all.add(table);
-      trends.add(at, table.rows);
-    }
-    const table = all.table();
+  const question = ['top', of, span.step, span.first, span.last].join(' ');
+  return readingUsage(context, async (reader, alone) => {
+    const { table, trends } = await alone(question, () => gathered(reader, { of, ...span }));
     const items = table.rows
       .map((row) => ({ row, weight: WEIGHTS[by](row) }))
       .filter(({ weight }) => weight > 0)
@@ -122,6 +119,21 @@ export function topUsage(
   });
 }
 
+interface GatheredUsage {
+  readonly table: UsageTable;
+  readonly trends: Trends;
+}
+
+async function gathered(reader: UsageReader, span: Span): Promise<GatheredUsage> {
+  const trends = new Trends(span.first, span.last);
+  const all = new UsageMerger(HELD);
+  for await (const [at, table] of tablesOf(reader, span)) {
+    all.add(table);
+    trends.add(at, table.rows);
+  }
+  return { table: all.table(), trends };
+}
+
 /** What one of them did, part by part. */
 export function usageOf(
   context: AdminContext,
@@ -130,18 +142,21 @@ export function usageOf(
 ): Promise<UsageSeries> {
   const nowMs = context.clock.wallMs();
   const span = spanOf(range, nowMs);
-  return readingUsage(context, async (reader) => {
+  return readingUsage(context, async (reader, alone) => {
     const is = await matcherOf(context, of, name);
     const steps = span.last - span.first + 1;
     const each = Math.ceil(steps / (parts ?? steps));
     const sums = Array.from({ length: Math.ceil(steps / each) }, () => new PartSum());
     const total = new UsageSum();
-    for await (const [at, table] of tablesOf(reader, { of, ...span })) {
-      const row = table.rows.find(is);
-      const sum = sums[Math.floor((at - span.first) / each)];
-      if (row !== undefined) total.add(row);
-      sum?.addStep(row ?? { ...NO_COUNTS, missed: table.least });
-    }
+    const read = async () => {
+      for await (const [at, table] of tablesOf(reader, { of, ...span })) {
+        const row = table.rows.find(is);
+        const sum = sums[Math.floor((at - span.first) / each)];
+        if (row !== undefined) total.add(row);
+        sum?.addStep(row ?? { ...NO_COUNTS, missed: table.least });
+      }
+    };
+    await alone(Symbol(), read);
     const stepMs = STEP_MS[span.step];
     const items = sums.map((sum, index) => {
       const from = new Date((span.first + index * each) * stepMs).toISOString();
@@ -233,12 +248,14 @@ class Trends {
 
 async function readingUsage<T>(
   { usage = null }: AdminContext,
-  read: (reader: UsageReader) => Promise<T>,
+  read: (reader: UsageReader, alone: OneByOne) => Promise<T>,
 ): Promise<T> {
   if (usage === null)
     throw new AdminError('unavailable', 'it is not known here who calls: ask a running gate');
+  const alone = ALONE.get(usage) ?? oneByOne('others are having it read who calls: try again');
+  ALONE.set(usage, alone);
   try {
-    return await read(usage);
+    return await read(usage, alone);
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
     throw new AdminError('unavailable', `who calls cannot be read: ${error.message}`, {
@@ -246,3 +263,6 @@ async function readingUsage<T>(
     });
   }
 }
+
+/** However many ask a gate, it reads for one of them at a time. */
+const ALONE = new WeakMap<UsageReader, OneByOne>();

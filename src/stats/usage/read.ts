@@ -1,5 +1,6 @@
 import { turn } from '../../turns.ts';
 import { UsageMerger } from './merge.ts';
+import { mergedMinute } from './merged-minute.ts';
 import type { UsageReader } from './port.ts';
 import { KEPT, type Subject, type UsageTable } from './table.ts';
 import { decodeTable } from './text.ts';
@@ -15,12 +16,13 @@ export interface Span {
   readonly last: number;
 }
 
-/** Tables that are read in one turn of the loop: below a millisecond of work each. */
-const AT_ONCE = 4;
 const HOUR_MINUTES = 60;
 const DAY_HOURS = 24;
 
-/** The tables of each step, all instances together, oldest first. Throws `StoreUnavailable`. */
+/**
+ * The tables of each step, all instances together, oldest first, each in a turn of the loop of its
+ * own. Throws `StoreUnavailable`.
+ */
 export async function* tablesOf(
   reader: UsageReader,
   span: Span,
@@ -32,33 +34,28 @@ export async function* tablesOf(
 async function* minutesOf(reader: UsageReader, { of, first, last }: Span) {
   const lastHour = Math.floor(last / HOUR_MINUTES);
   // An hour at a time: what is held is bounded by that.
-  for (let hour = Math.floor(first / HOUR_MINUTES); hour <= lastHour; hour += 1) {
-    const byMinute = await minutesIn(reader, of, hour, first, last);
-    for (const [minute, merger] of [...byMinute].sort(([one], [other]) => one - other))
-      yield [minute, merger.table()] as const;
-  }
+  for (let hour = Math.floor(first / HOUR_MINUTES); hour <= lastHour; hour += 1)
+    yield* minutesIn(reader, of, hour, first, last);
 }
 
-async function minutesIn(
+async function* minutesIn(
   reader: UsageReader,
   of: Subject,
   hour: number,
   first: number,
   last: number,
-): Promise<ReadonlyMap<number, UsageMerger>> {
-  const found = new Map<number, UsageMerger>();
-  let read = 0;
+) {
+  const byMinute = new Map<number, string[]>();
   for (const { at, text } of await reader.minutes(of, hour)) {
     if (!(at >= first && at <= last)) continue;
-    const table = decodeTable(text);
-    if (table === null) continue;
-    const merger = found.get(at) ?? new UsageMerger(KEPT[of]);
-    found.set(at, merger);
-    merger.add(table);
-    read += 1;
-    if (read % AT_ONCE === 0) await turn();
+    const texts = byMinute.get(at) ?? [];
+    texts.push(text);
+    byMinute.set(at, texts);
   }
-  return found;
+  for (const [minute, texts] of [...byMinute].sort(([one], [other]) => one - other)) {
+    const table = await mergedMinute(of, texts);
+    if (table !== null) yield [minute, table] as const;
+  }
 }
 
 /** Hours that nobody has made yet, as the present one, are put together from their minutes. */
@@ -70,7 +67,7 @@ async function* hoursOf(reader: UsageReader, { of, first, last }: Span) {
     for (let hour = from; hour <= to; hour += 1) {
       const table = tableIn(made.get(hour)) ?? (await hourOfMinutes(reader, of, hour, last));
       if (table.rows.length > 0 || table.other.calls > 0) yield [hour, table] as const;
-      if (hour % AT_ONCE === 0) await turn();
+      await turn();
     }
   }
 }
@@ -89,8 +86,8 @@ async function hourOfMinutes(
 ): Promise<UsageTable> {
   // What is older has no minutes any more.
   if (hour < last - DAY_HOURS) return NOTHING;
-  const minutes = await minutesIn(reader, of, hour, 0, Number.POSITIVE_INFINITY);
   const merger = new UsageMerger(KEPT[of]);
-  for (const one of minutes.values()) merger.add(one.table());
+  const minutes = minutesIn(reader, of, hour, 0, Number.POSITIVE_INFINITY);
+  for await (const [, table] of minutes) merger.add(table);
   return merger.table();
 }
