@@ -42,7 +42,7 @@ export interface MatrixCell {
 export interface MatrixRow {
   readonly account: string;
   /** Why it is let in nowhere, whatever its roles; null: it counts. */
-  readonly standing: 'account-inactive' | 'token-expired' | null;
+  readonly standing: 'account-inactive' | 'token-expired' | 'honey' | null;
   readonly cells: readonly MatrixCell[];
 }
 
@@ -149,10 +149,14 @@ function judge({
       const { rule, team } = because;
       return { application, allowed: counts && allowed, role, rule, team };
     });
-    return { account: account.account.name, standing: keptOut(standing), cells };
+    return { account: account.account.name, standing: keptOut(account, standing), cells };
   };
 }
 
-function keptOut(standing: ReturnType<typeof standingOf>): MatrixRow['standing'] {
+function keptOut(
+  { account }: Principal,
+  standing: ReturnType<typeof standingOf>,
+): MatrixRow['standing'] {
+  if (account.honey === true) return 'honey';
   return standing === 'account-inactive' || standing === 'token-expired' ? standing : null;
 }

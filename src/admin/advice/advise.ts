@@ -1,5 +1,5 @@
-import type { Account } from '../../account/model.ts';
 import { Policy } from '../../account/policy.ts';
+import type { AccountPage } from '../../registry/port.ts';
 import { turn } from '../../turns.ts';
 import { type AdminActor, mustHave } from '../actor.ts';
 import { reading } from '../change.ts';
@@ -41,7 +41,9 @@ export interface Advice {
   readonly accounts: number;
   /** There are more accounts than are looked at, so that of roles and teams nothing is said. */
   readonly accountsCut: boolean;
-  /** The record is shorter than a day: nothing is said of what was not used. */
+  /** Accounts whose record cannot be read: with any, of roles and teams nothing is said. */
+  readonly damaged: number;
+  /** Less than a day was looked at: nothing is said of what was not used. */
   readonly tooShort: boolean;
   /** How many there are of each kind, named or not. */
   readonly counts: Readonly<Record<FindingKind, number>>;
@@ -69,11 +71,13 @@ export async function advise(
   const found = new Found();
   // What was not used is known when all was read, and not sooner.
   if (next !== null)
-    return found.answer(window, next, { accounts: 0, isCut: false, tooShort: false });
+    return found.answer(window, next, { ...NONE_LOOKED_AT, tooShort: false });
   const tooShort = Date.parse(window.until) - Date.parse(window.from) < SHORTEST_MS;
-  const looked = tooShort
-    ? { accounts: 0, isCut: false }
-    : await judgeUse(context, fold, window, found);
+  // What cannot be read may be the use of anything.
+  const looked =
+    tooShort || window.unreadable > 0
+      ? NONE_LOOKED_AT
+      : await judgeUse(context, fold, window, found);
   const asked = { context, actor, fold, most: NAMED_MAX };
   const { tokenOlderThanDays = DEFAULTS.tokenOlderThanDays } = input;
   const { expiringWithinDays = DEFAULTS.expiringWithinDays } = input;
@@ -83,36 +87,46 @@ export async function advise(
   return found.answer(window, null, { ...looked, tooShort });
 }
 
+interface Looked {
+  readonly accounts: number;
+  readonly isCut: boolean;
+  readonly damaged: number;
+}
+
+const NONE_LOOKED_AT: Looked = { accounts: 0, isCut: false, damaged: 0 };
+
 async function judgeUse(
   context: AdminContext,
   fold: TrailFold,
   { from }: TrailWindow,
   found: Found,
-): Promise<{ readonly accounts: number; readonly isCut: boolean }> {
+): Promise<Looked> {
   const { store, clock } = context;
   const { roles, teams } = await reading(() => store.snapshot());
   const policy = Policy.of(roles, teams);
   const use = new RegistryUse(policy, await routesByName(context), clock.wallMs());
-  const advice = new AccountAdvice(policy, use, roles, from);
+  const advice = new AccountAdvice({ policy, use, roles, teams, from });
   let accounts = 0;
+  let damaged = 0;
   let cursor: string | null = null;
   do {
-    const page: { readonly items: readonly Account[]; readonly next: string | null } =
-      await reading(() => store.accounts({ cursor, limit: PAGE }));
+    const page: AccountPage = await reading(() => store.accounts({ cursor, limit: PAGE }));
     for (const [at, account] of page.items.entries()) {
       if (at % AT_ONCE === 0) await turn();
       const used = use.take(account, fold.accounts.get(account.id) ?? null);
       found.add(advice.of(used));
     }
     accounts += page.items.length;
+    damaged += page.damaged.length;
     cursor = page.next;
   } while (cursor !== null && accounts < ACCOUNTS_MAX);
-  if (cursor !== null) return { accounts, isCut: true };
+  const isCut = cursor !== null;
+  if (isCut || damaged > 0) return { accounts, isCut, damaged };
   const byName = (a: { readonly name: string }, b: { readonly name: string }) =>
     a.name < b.name ? -1 : 1;
   for (const role of [...roles].sort(byName)) found.add(adviceOnRole(role, use, from));
   for (const team of [...teams].sort(byName)) found.add(adviceOnTeam(team, use, policy, from));
-  return { accounts, isCut: false };
+  return { accounts, isCut, damaged };
 }
 
 /** Findings by kind: the first of each are named. */
@@ -138,13 +152,13 @@ class Found {
   answer(
     window: TrailWindow,
     next: string | null,
-    looked: { readonly accounts: number; readonly isCut: boolean; readonly tooShort: boolean },
+    looked: Looked & { readonly tooShort: boolean },
   ): Advice {
-    const { accounts, isCut, tooShort } = looked;
+    const { accounts, isCut, damaged, tooShort } = looked;
     const counts = Object.fromEntries(
       FINDING_KINDS.map((kind) => [kind, this.#counts.get(kind) ?? 0]),
     ) as Record<FindingKind, number>;
     const items = FINDING_KINDS.flatMap((kind) => this.#named.get(kind) ?? []);
-    return { window, next, accounts, accountsCut: isCut, tooShort, counts, items };
+    return { window, next, accounts, accountsCut: isCut, damaged, tooShort, counts, items };
   }
 }

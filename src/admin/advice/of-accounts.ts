@@ -1,4 +1,4 @@
-import type { Account, Role } from '../../account/model.ts';
+import type { Account, Role, Team } from '../../account/model.ts';
 import { compilePermissions, exceeds, isOwn } from '../../account/permission.ts';
 import type { Policy } from '../../account/policy.ts';
 import { compilePrincipal } from '../../account/principal.ts';
@@ -10,32 +10,52 @@ import { type AccountUse, type RegistryUse, Uses } from './usage.ts';
 /** Roles that are tried in the place of one. */
 const TRIED_MAX = 50;
 
+type Names = ReadonlySet<string>;
+
+interface AccountAdviceOptions {
+  readonly policy: Policy;
+  readonly use: RegistryUse;
+  readonly roles: readonly Role[];
+  readonly teams: readonly Team[];
+  /** ISO 8601, UTC: what is younger cannot be said to be unused. */
+  readonly from: string;
+}
+
 /** What is worth a look about one service account, by what it called. */
 export class AccountAdvice {
   readonly #policy: Policy;
   readonly #use: RegistryUse;
   readonly #roles: readonly Role[];
   readonly #narrower = new Map<string, readonly string[]>();
-  /** ISO 8601, UTC: what is younger cannot be said to be unused. */
   readonly #from: string;
 
-  constructor(policy: Policy, use: RegistryUse, roles: readonly Role[], from: string) {
+  /** Roles and teams that are younger than the record, as they are now. */
+  readonly #changed: { readonly roles: Names; readonly teams: Names };
+
+  constructor({ policy, use, roles, teams, from }: AccountAdviceOptions) {
     this.#policy = policy;
     this.#use = use;
     this.#roles = roles;
     this.#from = from;
+    const changed = (all: readonly (Role | Team)[]) =>
+      new Set(all.filter(({ updatedAt }) => updatedAt > from).map(({ name }) => name));
+    this.#changed = { roles: changed(roles), teams: changed(teams) };
   }
 
   of(one: AccountUse): readonly Finding[] {
     const { account } = one;
     const counts = account.kind === 'service' && account.status === 'active';
-    if (!counts || account.createdAt > this.#from) return [];
+    // A bait is there to be taken: it calls nothing, and has what it has for the look of it.
+    if (!counts || account.honey === true) return [];
+    // What was given in the meantime cannot have been used all along, and which part of the record
+    // is younger is not known.
+    if (account.updatedAt > this.#from) return [];
     return [...this.#narrowerRole(one), ...this.#grants(one), ...this.#teams(one)];
   }
 
   /** A role that there is, and that would have let in every call that was let in. */
   #narrowerRole({ account, permitted, trail }: AccountUse): readonly Finding[] {
-    if (permitted.length === 0) return [];
+    if (permitted.length === 0 || this.#changed.roles.has(account.role)) return [];
     const ownIsUsed = (trail?.adminCalls ?? 0) > 0;
     const passing = this.#narrowerThan(account.role)
       .filter((role) => !ownIsUsed || this.#keepsOwn(account.role, role))
@@ -70,7 +90,7 @@ export class AccountAdvice {
       const after = compilePrincipal({ ...account, grants }).effectiveRole(application, owner);
       if (this.#mayMore(after, principal.effectiveRole(application, owner))) return [];
       const words = `${account.name} has not called anything on ${application}, where a grant gives it the role ${role}.`;
-      const details = [`Without the grant its role there is ${after}.`, ...this.#changed(account)];
+      const details = [`Without the grant its role there is ${after}.`];
       const change = prepared.withoutGrant(account, application);
       return [finding('grant-unused', account, words, { ...NO_CALLS, details }, change)];
     });
@@ -78,6 +98,7 @@ export class AccountAdvice {
 
   #teams({ account, principal, applications }: AccountUse): readonly Finding[] {
     return account.teams.flatMap(({ team, role }) => {
+      if (this.#changed.teams.has(team)) return [];
       const owned = this.#policy.applicationsOf(team);
       if (owned.length === 0 || owned.some((one) => applications.has(one))) return [];
       const teams = account.teams.filter((one) => one.team !== team);
@@ -88,15 +109,9 @@ export class AccountAdvice {
       if (raises) return [];
       const words = `${account.name} has not called anything on the applications of the team ${team}, in which it is ${role}.`;
       const change = prepared.withoutTeam(account, team);
-      const evidence = { ...NO_CALLS, details: this.#changed(account) };
+      const evidence = { ...NO_CALLS, details: [] };
       return [finding('membership-unused', account, words, evidence, change)];
     });
-  }
-
-  #changed({ updatedAt }: Account): readonly string[] {
-    return updatedAt > this.#from
-      ? [`The account was changed on ${updatedAt.slice(0, 10)}: what was given then is younger.`]
-      : [];
   }
 
   #mayMore(role: string, than: string): boolean {

@@ -27,6 +27,8 @@ interface Asked {
 export async function dormant(asked: Asked, days: number): Promise<ListAdvice> {
   const query = { unusedForDays: days, sort: 'lastUsed', lastUsed: true } as const;
   return fromList(asked, query, (account, evidence) => {
+    // It says when tokens were let in, which is written later than the record, and may be lost.
+    if ((asked.fold.accounts.get(account.id)?.permitted ?? 0) > 0) return null;
     const { lastUsed = null } = account.token ?? {};
     const since = lastUsed === null ? 'was never let in' : `was last let in at ${lastUsed.at}`;
     const words = `The token of ${account.name} ${since}.`;
@@ -63,11 +65,12 @@ async function fromList(
   const asked = { kind: 'service', status: 'active', limit: most, ...query } as const;
   const { items, total } = await listAccounts(context, actor, asked);
   const found = items.flatMap((account) => {
-    const one = made(account, evidenceOf(account, fold));
+    // A bait is not let in, whatever its token.
+    const one = account.honey ? null : made(account, evidenceOf(account, fold));
     const target = { kind: 'account', name: account.name } as const;
     return one === null ? [] : [{ ...one, target }];
   });
-  return { items: found, total };
+  return { items: found, total: total - (items.length - found.length) };
 }
 
 /** What the account was let in with and refused, in the record. */

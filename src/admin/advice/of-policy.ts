@@ -15,6 +15,8 @@ export function adviceOnRole(role: Role, use: RegistryUse, from: string): readon
   // People administer with what they may not call: nobody can give what they do not have.
   if (use.heldByPeople.has(role.name)) return [];
   const holders = use.held.get(role.name) ?? 0;
+  // It is part of the bait, which could not have it any more.
+  if (holders === 0 && use.heldByBaits.has(role.name)) return [];
   if (holders === 0)
     return [
       finding(

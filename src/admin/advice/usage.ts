@@ -42,9 +42,10 @@ export class RegistryUse {
   /** Role -> permission -> calls that it decided. */
   readonly roles = new Map<string, Map<string, Uses>>();
   readonly applications = new Map<string, Uses>();
-  /** Roles that service accounts have, and those that people have. */
+  /** Roles that service accounts have, and those that people and baits have. */
   readonly held = new Map<string, number>();
   readonly heldByPeople = new Set<string>();
+  readonly heldByBaits = new Set<string>();
   /** Of each team, the roles of its members in it with their default roles. */
   readonly members = new Map<string, Map<string, readonly [inTeam: string, byDefault: string]>>();
   readonly #policy: Policy;
@@ -97,13 +98,11 @@ export class RegistryUse {
     }
   }
 
-  #hold({ kind, role, teams, grants }: Account): void {
-    if (kind === 'user') {
-      for (const one of [role, ...[...teams, ...grants].map((entry) => entry.role)])
-        this.heldByPeople.add(one);
-    } else
-      for (const one of new Set([role, ...[...teams, ...grants].map((entry) => entry.role)]))
-        this.held.set(one, (this.held.get(one) ?? 0) + 1);
+  #hold({ kind, honey, role, teams, grants }: Account): void {
+    const roles = new Set([role, ...[...teams, ...grants].map((entry) => entry.role)]);
+    if (honey === true) for (const one of roles) this.heldByBaits.add(one);
+    else if (kind === 'user') for (const one of roles) this.heldByPeople.add(one);
+    else for (const one of roles) this.held.set(one, (this.held.get(one) ?? 0) + 1);
     for (const { team, role: inTeam } of teams) {
       const pairs = this.members.get(team) ?? new Map();
       this.members.set(team, pairs.set(`${inTeam} ${role}`, [inTeam, role]));

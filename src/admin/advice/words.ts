@@ -29,18 +29,31 @@ export function adviceWords({
   items,
   counts,
   accountsCut,
+  damaged,
   tooShort,
   window,
 }: Advice): readonly string[] {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const { calls, examined } = window;
+  const { calls, examined, unreadable, cutShort } = window;
   return [
     `${counted(all, 'finding')} by ${counted(calls, 'call')} in ${counted(examined, 'event')}.`,
     ...(items.length < all ? [`At most 50 of each kind are named: ${items.length} in all.`] : []),
     ...(accountsCut
       ? ['There are more accounts than are looked at: nothing is said of roles and teams.']
       : []),
-    ...(tooShort ? ['Less than a day is on record: nothing is said of what was not used.'] : []),
+    ...(damaged > 0
+      ? [
+          `${counted(damaged, 'account')} cannot be read, and may use anything: nothing is said of roles and teams.`,
+        ]
+      : []),
+    ...(unreadable > 0 && !tooShort
+      ? ['What cannot be read may be the use of anything: nothing is said of what was not used.']
+      : []),
+    ...(tooShort
+      ? [
+          `Less than a day ${cutShort === 'too-many-kinds' ? 'was looked at' : 'is on record'}: nothing is said of what was not used.`,
+        ]
+      : []),
   ];
 }
 

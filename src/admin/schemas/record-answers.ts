@@ -132,9 +132,9 @@ export const matrixPage = component(
       z.object({
         account: z.string(),
         standing: z
-          .enum(['account-inactive', 'token-expired'])
+          .enum(['account-inactive', 'token-expired', 'honey'])
           .nullable()
-          .describe('Why it is let in nowhere; null: it counts.'),
+          .describe('Why it is let in nowhere; `honey`: it is a bait; null: it counts.'),
         cells: z.array(
           z.object({
             application: z.string(),

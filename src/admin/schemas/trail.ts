@@ -54,6 +54,9 @@ const trailWindow = component(
       ),
     examined: count.describe('Events looked at, of every kind.'),
     calls: count.describe('Calls whose decisions were among them.'),
+    unreadable: count.describe(
+      'Recorded decisions that this version cannot read: nothing is known of them.',
+    ),
   }),
 );
 
@@ -153,9 +156,12 @@ export const advice = component(
     accountsCut: z
       .boolean()
       .describe('There are more than are looked at (20,000): of roles and teams nothing is said.'),
+    damaged: count.describe(
+      'Accounts whose record cannot be read: where there are any, of roles and teams nothing is said.',
+    ),
     tooShort: z
       .boolean()
-      .describe('The record is shorter than a day: nothing is said of what was not used.'),
+      .describe('Less than a day was looked at: nothing is said of what was not used.'),
     counts: z
       .object(Object.fromEntries(FINDING_KINDS.map((kind) => [kind, count])))
       .describe('How many there are of each kind, named or not.'),

@@ -23,6 +23,8 @@ export interface TrailWindow {
   readonly examined: number;
   /** Calls whose decisions they are. */
   readonly calls: number;
+  /** Recorded decisions that this version cannot read: nothing is known of them. */
+  readonly unreadable: number;
 }
 
 export interface TrailQuery {

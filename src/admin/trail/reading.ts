@@ -61,6 +61,7 @@ export class TrailReading {
       cutShort: this.#cutShort,
       examined: this.#examined,
       calls: this.fold.calls,
+      unreadable: this.fold.unreadable,
     };
   }
 

@@ -42,7 +42,18 @@ export function replayLimits(replay: Replay): readonly string[] {
   ];
 }
 
-export function windowLimits({ since, from, cutShort }: TrailWindow): readonly string[] {
+export function windowLimits(window: TrailWindow): readonly string[] {
+  const { unreadable } = window;
+  const unread =
+    unreadable === 0
+      ? []
+      : [
+          `${counted(unreadable, 'recorded decision')} cannot be read by this version: nothing is known of ${unreadable === 1 ? 'it' : 'them'}.`,
+        ];
+  return [...cutWords(window), ...unread];
+}
+
+function cutWords({ since, from, cutShort }: TrailWindow): readonly string[] {
   const at = `${from.slice(0, 16).replace('T', ' ')} UTC`;
   switch (cutShort) {
     case null:

@@ -81,6 +81,12 @@ ${textField({ name: 'application', label: 'Application', type: 'search', value: 
 <button class="primary">Show</button></form>`;
 }
 
+const STANDING_WORDS = {
+  'account-inactive': 'inactive',
+  'token-expired': 'expired',
+  honey: 'honey account',
+} as const;
+
 async function matrixCard(asked: Asked, page: MatrixPage): Promise<Html> {
   const { permission, applications, applicationsTotal, items, total, damaged } = page;
   const first = { ...asked, cursor: '', after: '' };
@@ -92,7 +98,7 @@ async function matrixCard(asked: Asked, page: MatrixPage): Promise<Html> {
   ];
   const rows = () =>
     longTable(`Who has ${permission} where`, columns, items, ({ account, standing, cells }) => [
-      html`<a href="/service-accounts/${account}">${account}</a>${standing === null ? '' : html` <span class="small quiet">${standing === 'token-expired' ? 'expired' : 'inactive'}</span>`}`,
+      html`<a href="/service-accounts/${account}">${account}</a>${standing === null ? '' : html` <span class="small quiet">${STANDING_WORDS[standing]}</span>`}`,
       ...cells.map(cellWords),
     ]);
   const nothing =
