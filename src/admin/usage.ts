@@ -1,7 +1,7 @@
 import { quantileOf } from '../stats/quantile.ts';
 import { UsageMerger } from '../stats/usage/merge.ts';
 import type { UsageReader } from '../stats/usage/port.ts';
-import { STEP_MS, type Span, type Step, tablesOf } from '../stats/usage/read.ts';
+import { type Span, STEP_MS, type Step, tablesOf } from '../stats/usage/read.ts';
 import {
   NO_COUNTS,
   type Subject,

@@ -70,8 +70,7 @@ export async function advise(
   const { fold, window, next } = await trails.read({ days, cursor });
   const found = new Found();
   // What was not used is known when all was read, and not sooner.
-  if (next !== null)
-    return found.answer(window, next, { ...NONE_LOOKED_AT, tooShort: false });
+  if (next !== null) return found.answer(window, next, { ...NONE_LOOKED_AT, tooShort: false });
   const tooShort = Date.parse(window.until) - Date.parse(window.from) < SHORTEST_MS;
   // What cannot be read may be the use of anything.
   const looked =
