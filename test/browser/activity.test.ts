@@ -200,7 +200,8 @@ describe('the page of all activity', () => {
 
   it('keeps in the browser how rows and times are shown, and applies it before anything is drawn', async () => {
     await page.goto('/activity');
-    const time = page.locator('table.log tbody tr time').last();
+    const id = (await page.locator('table.log tbody tr').first().getAttribute('data-id')) ?? '';
+    const time = page.locator(`tr[data-id="${id}"] time`);
     const height = () =>
       page.evaluate<number>('document.querySelector("table.log tbody tr").clientHeight');
     const utc = (await time.textContent()) ?? '';
