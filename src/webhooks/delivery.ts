@@ -13,8 +13,14 @@ export const DELIVERY_LIMITS = {
   longestPauseMs: 600_000,
   /** An event that is older is dropped. In ms. */
   oldestMs: 86_400_000,
-  /** Attempts that the receiver refused (4xx), after which the event is dropped. */
+  /**
+   * Attempts that the receiver refused (4xx), after which the event is dropped, and how long after
+   * the first of them, in ms: a receiver that is set up wrongly refuses everything for a while.
+   */
   refusals: 5,
+  refusedForMs: 3_600_000,
+  /** Between two looks whether a place is one of the logs that there are. In ms. */
+  proofMs: 60_000,
 } as const;
 
 /** What became of an attempt, or of an event that is given up. */
@@ -44,6 +50,9 @@ export class Delivery {
   /** Of the event that is tried. */
   #attempts = 0;
   #refusals = 0;
+  /** Monotonic. */
+  #firstRefusedMs = 0;
+  #provenUntilMs = Number.NEGATIVE_INFINITY;
   /** Monotonic: until then nothing is tried. */
   #restUntilMs = Number.NEGATIVE_INFINITY;
   #isAway = false;
@@ -107,12 +116,30 @@ export class Delivery {
   }
 
   async #where(): Promise<Place> {
-    const { source, store } = this.#options;
+    const { source, store, clock } = this.#options;
     const kept = placeIn(await store.word(this.#word));
-    if (kept !== null) return kept;
+    if (kept !== null && clock.monotonicMs() < this.#provenUntilMs) return kept;
     const end = await source.end();
-    await this.#keep(end);
-    return end;
+    this.#provenUntilMs = clock.monotonicMs() + DELIVERY_LIMITS.proofMs;
+    const place = kept === null ? end : this.#within(kept, end);
+    if (place !== kept) await this.#keep(place);
+    return place;
+  }
+
+  /** Of a log that is another one now (an older copy of it, or a new one), its end. */
+  #within(kept: Place, end: Place): Place {
+    const [changes, notices] = [
+      isBeyond(kept.changes, end.changes),
+      isBeyond(kept.notices, end.notices),
+    ];
+    if (!changes && !notices) return kept;
+    this.#options.log.warn('a webhook was further than its log is, and goes on at the end of it', {
+      ...{ hook: this.hook.name, kept, end },
+    });
+    return {
+      changes: changes ? end.changes : kept.changes,
+      notices: notices ? end.notices : kept.notices,
+    };
   }
 
   get #word(): string {
@@ -135,10 +162,18 @@ export class Delivery {
     if (attempt.result === 'delivered') return this.#delivered();
     count('failed');
     this.#failed(message, attempt);
-    if (attempt.result === 'refused') this.#refusals += 1;
-    if (this.#refusals >= DELIVERY_LIMITS.refusals) return this.#drop(message, attempt.why);
+    if (attempt.result === 'refused' && this.#isRefusedForGood())
+      return this.#drop(message, attempt.why);
     this.#rest();
     return false;
+  }
+
+  #isRefusedForGood(): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#refusals === 0) this.#firstRefusedMs = nowMs;
+    this.#refusals += 1;
+    const { refusals, refusedForMs } = DELIVERY_LIMITS;
+    return this.#refusals >= refusals && nowMs - this.#firstRefusedMs >= refusedForMs;
   }
 
   #delivered(): true {
@@ -196,4 +231,18 @@ function placeIn(text: string | null): Place | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * Places are numbers, or those of a stream of Redis, `MS-NUMBER`. The latter grow with time, also
+ * where nothing is left in the stream.
+ */
+function isBeyond(place: string, end: string): boolean {
+  if (end === '0-0') return false;
+  const [[ms = 0, number = 0], [endMs = 0, endNumber = 0]] = [partsOf(place), partsOf(end)];
+  return ms > endMs || (ms === endMs && number > endNumber);
+}
+
+function partsOf(place: string): readonly number[] {
+  return place.split('-').map(Number);
 }

@@ -41,7 +41,10 @@ export class Webhooks {
   #leadsUntilMs = Number.NEGATIVE_INFINITY;
   #renewAtMs = Number.NEGATIVE_INFINITY;
   #stop = new AbortController();
+  /** Ends what is under way when the lease does, also while nobody answers. */
+  #lapse: NodeJS.Timeout | undefined;
   #looking: Promise<void> | null = null;
+  #aside: Promise<void> | null = null;
   /** Those that were configured before: none of them goes on beside those of now. */
   #ending: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -86,6 +89,7 @@ export class Webhooks {
     clearInterval(this.#timer);
     this.#halt();
     await this.#looking;
+    await this.#aside;
     await this.#ending;
     await Promise.all(this.#deliveries.map((delivery) => this.#end(delivery)));
     const { store, instance } = this.#options;
@@ -98,9 +102,13 @@ export class Webhooks {
     await this.#ending;
     if (!(await this.#leads())) return leading.rest();
     for (const delivery of this.#deliveries) this.#begin(delivery);
-    await leading
+    // Beside it: however long that takes, the lease is renewed meanwhile.
+    this.#aside ??= leading
       .look()
-      .catch((error: unknown) => log.error('who expires soon is not looked for', { error }));
+      .catch((error: unknown) => log.error('who expires soon is not looked for', { error }))
+      .finally(() => {
+        this.#aside = null;
+      });
   }
 
   async #leads(): Promise<boolean> {
@@ -108,10 +116,18 @@ export class Webhooks {
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#renewAtMs) return nowMs < this.#leadsUntilMs;
     const does = await this.#ask(() => store.lead(instance, LEAD_TIMES.leaseMs));
-    if (does) this.#leadsUntilMs = nowMs + LEAD_TIMES.leaseMs;
+    if (does) this.#leadUntil(nowMs + LEAD_TIMES.leaseMs);
     else if (clock.monotonicMs() >= this.#leadsUntilMs || does === false) this.#halt();
     this.#renewAtMs = nowMs + LEAD_TIMES.renewMs;
-    return does === true;
+    return does === true && clock.monotonicMs() < this.#leadsUntilMs;
+  }
+
+  #leadUntil(untilMs: number): void {
+    this.#leadsUntilMs = untilMs;
+    clearTimeout(this.#lapse);
+    const leftMs = Math.max(0, untilMs - this.#options.clock.monotonicMs());
+    this.#lapse = setTimeout(() => this.#halt(), leftMs);
+    this.#lapse.unref();
   }
 
   /** Null: nobody knows. */
@@ -141,6 +157,7 @@ export class Webhooks {
 
   /** Ends what is under way, and nothing begins until the lease is looked for again. */
   #halt(): void {
+    clearTimeout(this.#lapse);
     this.#stop.abort();
     this.#stop = new AbortController();
     this.#leadsUntilMs = Number.NEGATIVE_INFINITY;

@@ -58,7 +58,9 @@ describe('a delivery', () => {
   }
 
   /** Of an instance that has just become the one that delivers. */
-  function begin(): Delivery {
+  function begin(
+    end = async (): Promise<Place> => ({ changes: String(log.length), notices: '0' }),
+  ): Delivery {
     return new Delivery({
       hook,
       sender: {
@@ -69,7 +71,7 @@ describe('a delivery', () => {
         close: async () => {},
       },
       source: {
-        end: async () => ({ changes: String(log.length), notices: '0' }),
+        end,
         after: async ({ changes }) => log.slice(Number(changes), Number(changes) + 3),
       },
       store: {
@@ -139,20 +141,25 @@ describe('a delivery', () => {
     expect(counts.filter((one) => one === 'failed')).toHaveLength(12);
   });
 
-  it('drops what the receiver refuses five times, and what is older than a day', async () => {
+  it('drops what the receiver refuses for an hour, and what is older than a day', async () => {
     add(event(1), event(2));
     const delivery = begin();
-    answers = Array.from({ length: DELIVERY_LIMITS.refusals }, () => ({
-      result: 'refused',
-      why: 'status 400',
-    }));
-    for (let n = 0; n < 60; n += 1, monotonicMs += 1_000) await delivery.run(never);
-    expect(ids()).toEqual([...Array.from({ length: 5 }, () => 'event-1'), 'event-2']);
-    expect(counts).toEqual([...Array.from({ length: 5 }, () => 'failed'), 'dropped', 'delivered']);
+    answers = Array.from({ length: 40 }, () => ({ result: 'refused', why: 'status 400' }));
+    for (; monotonicMs < DELIVERY_LIMITS.refusedForMs; monotonicMs += 1_000)
+      await delivery.run(never);
+    expect(new Set(ids())).toEqual(new Set(['event-1']));
+    expect(counts.length).toBeGreaterThan(DELIVERY_LIMITS.refusals);
+    expect(counts).not.toContain('dropped');
+    answers = [{ result: 'refused', why: 'status 400' }];
+    monotonicMs += DELIVERY_LIMITS.longestPauseMs;
+    await delivery.run(never);
+    expect(ids().at(-1)).toBe('event-2');
+    expect(counts.slice(-2)).toEqual(['dropped', 'delivered']);
+    const before = sent.length;
     add(event(3));
     wallMs = NOW_MS + 3 + DELIVERY_LIMITS.oldestMs + 1;
     await delivery.run(never);
-    expect(sent).toHaveLength(6);
+    expect(sent).toHaveLength(before);
     expect(counts.at(-1)).toBe('dropped');
     expect(lines.join('\n')).toContain('older than a day');
   });
@@ -165,6 +172,18 @@ describe('a delivery', () => {
     await begin().run(never);
     const { data } = JSON.parse(sent[0]!.body) as { data: Record<string, unknown> };
     expect([sent[0]!.body.length < 65_536, data.id, data.after]).toEqual([true, 'event-1', null]);
+  });
+
+  it.each([
+    ['an older copy', '9', '2', '2'],
+    ['an older copy in Redis', '1900000000000-7', '1900000000000-2', '1900000000000-2'],
+    ['one that Redis has emptied', '1900000000000-7', '0-0', '1900000000000-7'],
+  ])('goes on at the end where its log is %s', async (_, was, end, is) => {
+    kept = JSON.stringify({ changes: was, notices: '0' });
+    const delivery = begin(async () => ({ changes: end, notices: '5' }));
+    await delivery.run(never);
+    expect(JSON.parse(kept)).toEqual({ changes: is, notices: '0' });
+    expect(lines).toHaveLength(is === was ? 0 : 1);
   });
 
   it('ends where it is told to, and says nothing of the receiver then', async () => {
