@@ -271,8 +271,8 @@ describe('the socket of an owner', () => {
   });
 
   it.each<[string, string, RegExp]>([
-    ['what is no JSON', 'GET / HTTP/1.1', /not a request/],
-    ['what is no request', '[]', /not a request/],
+    ['what is no JSON', 'GET / HTTP/1.1', /cannot be read/],
+    ['what is no request', '[]', /cannot be read/],
     ['another version', '{"v":2,"id":1,"op":"hello","as":"x"}', /another version/],
     [
       'an operation that does not exist',
