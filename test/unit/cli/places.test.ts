@@ -119,7 +119,7 @@ describe('the file of contexts', () => {
         const file = placed({ XDG_CONFIG_HOME, HOME });
         expect(file === null || (isAbsolute(file) && !file.startsWith(folder)), file!).toBe(true);
       }
-    expect(placed({ HOME: '/home/ada' })).toBe('/home/ada/.config/sallyport/contexts.yaml');
+    expect(placed({ HOME: '/people/ada' })).toBe('/people/ada/.config/sallyport/contexts.yaml');
   });
 
   it('is refused in a folder that others can write to', () => {
