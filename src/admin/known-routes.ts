@@ -1,6 +1,7 @@
 import type { Route } from '../decision/route.ts';
+import { createRouteTable } from '../decision/route-table.ts';
 import type { PublishedBy, PublishedReader } from '../published/port.ts';
-import { routesFrom } from '../published/text.ts';
+import { type RoutesText, routesFrom } from '../published/text.ts';
 import { StoreUnavailable } from '../store/fault.ts';
 import type { AdminActor } from './actor.ts';
 import type { AdminContext } from './context.ts';
@@ -126,12 +127,19 @@ async function routesOf(
   if (known !== undefined) return known;
   const text = await reaching(() => published.text(table));
   if (text === null) throw unreadable(instance, 'they are there no more');
-  const routes = await routesFrom({ digest: table, text }).catch((cause: unknown) => {
+  const routes = await compiled({ digest: table, text }).catch((cause: unknown) => {
     throw unreadable(instance, cause instanceof Error ? cause.message : String(cause));
   });
   read.set(table, routes);
   const [oldest] = read.keys();
   if (read.size > READ_MAX) read.delete(oldest!);
+  return routes;
+}
+
+/** Another version may hold for routes what this one cannot match by. */
+async function compiled(text: RoutesText): Promise<readonly Route[]> {
+  const routes = await routesFrom(text);
+  createRouteTable(routes);
   return routes;
 }
 

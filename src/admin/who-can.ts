@@ -39,6 +39,7 @@ const ABOUT_THE_CALL: ReadonlySet<Explanation['reason']> = new Set([
   'target-ambiguous',
   'route-unknown',
   'method-refused',
+  'method-unknown',
   'body-refused',
 ]);
 

@@ -34,7 +34,7 @@ export function addApplyCommand(program: Command): void {
     .option('--dry-run', 'only show what would be done')
     .option(
       '--replay <days>',
-      'also say which calls of the last days the changes would have refused or let in (7d)',
+      'with --dry-run: also say which calls of the last days the changes would have refused or let in (7d)',
       days,
     )
     .option('--yes', 'do not ask')
@@ -52,6 +52,8 @@ export function addApplyCommand(program: Command): void {
 
 async function applyFile(options: ApplyOptions): Promise<void> {
   const file = options.file ?? '';
+  if (options.replay !== undefined && options.dryRun !== true)
+    throw new UsageError('--replay changes nothing: say --dry-run as well');
   const { config, namesStore } = loadChecked(file);
   const { accounts } = config;
   if (accounts.roles.length + accounts.teams.length + accounts.serviceAccounts.length === 0) {

@@ -24,8 +24,10 @@ interface WhoCanOptions extends CommonOptions {
   readonly variable?: readonly string[];
   readonly from?: string;
   readonly instance?: string;
-  readonly limit: number;
+  readonly limit?: number;
 }
+
+const LIMIT = 100;
 
 export function addWhoCanCommand(program: Command): void {
   const who = withWatch(
@@ -45,7 +47,11 @@ export function addWhoCanCommand(program: Command): void {
     )
     .option('--from <address>', 'the address of the client')
     .option('--instance <name>', 'by the routes that this instance has published')
-    .option('--limit <number>', 'the most accounts to name', count(1, LIMIT_MOST), 100)
+    .option(
+      '--limit <number>',
+      `the most accounts to name (default ${LIMIT}; a table as CSV is whole)`,
+      count(1, LIMIT_MOST),
+    )
     .action(watched(whoCan));
   withNames(who, ({ items }: { readonly items: readonly WhoCan[] }) => [
     ...new Set(items.map(({ account }) => account)),
@@ -59,14 +65,18 @@ export function addWhoCanCommand(program: Command): void {
 
 async function whoCan(method: string, path: string, options: WhoCanOptions): Promise<void> {
   await withReach(options, false, async (reached) => {
-    const { found, examined, routes, whole } = await search(reached, method, path, options);
-    const items = found.slice(0, options.limit);
-    const more = !whole || found.length > options.limit;
-    if (options.csv === true) return sayCsv('whoCan', items);
+    // A file does not say that it is cut.
+    const { limit = options.csv === true ? Number.POSITIVE_INFINITY : LIMIT } = options;
+    const asked = { ...options, limit };
+    const { found, examined, routes, whole } = await search(reached, method, path, asked);
+    const items = found.slice(0, limit);
+    const more = !whole || found.length > limit;
     if (options.json === true) return sayJson({ items, examined, more, routes });
-    if (options.output?.kind === 'wide' && items.length > 0) sayWide('whoCan', items);
+    if (options.csv === true) sayCsv('whoCan', items);
+    else if (options.output?.kind === 'wide' && items.length > 0) sayWide('whoCan', items);
     else show(items, examined);
     if (more) note(`there may be more: ${examined} accounts were looked at (--limit)`);
+    if (options.csv === true) return;
     noteRoutes(routes);
   });
 }
@@ -76,7 +86,7 @@ async function search(
   { control, actor }: Reached,
   method: string,
   path: string,
-  options: WhoCanOptions,
+  options: WhoCanOptions & { readonly limit: number },
 ) {
   const question = {
     method: method.toUpperCase(),
@@ -96,6 +106,8 @@ async function search(
       const page: WhoCanPage = await control.administration.whoCan(actor, {
         ...question,
         ...(cursor === null ? {} : { cursor }),
+        // All pages by the same routes, whatever comes into force meanwhile.
+        ...given('instance', routes?.instance ?? undefined),
       });
       found.push(...page.items);
       examined += page.examined;

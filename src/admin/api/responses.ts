@@ -43,10 +43,8 @@ export function listResponse(
   { body }: OperationResult,
   url: string,
 ): Response {
-  const { items, next = null } = body as {
-    readonly items: readonly unknown[];
-    readonly next?: string | null;
-  };
+  const { items, ...page } = body as ListPage;
+  const follows = nextPage(url, page);
   const { type, parameters } = LIST_FORMS[form];
   const text =
     form === 'csv' ? CSV_LISTS[list].header + csvLines(list, items) : items.map(lineOf).join('');
@@ -55,7 +53,7 @@ export function listResponse(
       'content-type': type + parameters,
       'x-request-id': requestId,
       vary: 'accept',
-      ...(next === null ? {} : { link: `<${nextPage(url, next)}>; rel="next"` }),
+      ...(follows === null ? {} : { link: `<${follows}>; rel="next"` }),
     },
   });
 }
@@ -65,9 +63,22 @@ function lineOf(item: unknown): string {
   return `${typeof item === 'string' ? item : withVisibleEscapes(JSON.stringify(item))}\n`;
 }
 
-function nextPage(url: string, cursor: string): string {
+interface ListPage {
+  readonly items: readonly unknown[];
+  readonly next?: string | null;
+  /** Of a list in two directions: more columns of the same rows. */
+  readonly nextAfter?: string | null;
+}
+
+/** First all columns of the same rows, then other rows from the first column on. */
+function nextPage(url: string, { next = null, nextAfter }: Omit<ListPage, 'items'>): string | null {
   const { pathname, searchParams } = new URL(url);
-  searchParams.set('cursor', cursor);
+  if (nextAfter != null) searchParams.set('after', nextAfter);
+  else if (next === null) return null;
+  else {
+    searchParams.set('cursor', next);
+    if (nextAfter === null) searchParams.delete('after');
+  }
   return `${pathname}?${searchParams.toString()}`;
 }
 

@@ -107,6 +107,9 @@ export const replay = component(
     routesKnown: z
       .boolean()
       .describe('False: no routes are known here, and each record counts as it reads.'),
+    refused: z
+      .array(z.object({ id: z.string(), name: z.string().nullable(), why: z.string() }))
+      .describe('Accounts that a change of many would leave as they are, and why.'),
     next: z.string().nullable().describe('Goes on where this ended; null: that was all.'),
   }),
   'What a change would have done to recorded calls.',

@@ -46,7 +46,7 @@ export interface TrailSource {
   /**
    * Reads the recorded decisions back to a moment, or so many more of them: what was read before is
    * kept, so that each answer is for all that was. One reading at a time. Throws `AdminError`:
-   * `invalid` for a cursor that is not known here, `conflict` where too many wait.
+   * `invalid` for a cursor that is not known here, `conflict` where too many wait or read on.
    */
   read(query: TrailQuery): Promise<Trail>;
 }

@@ -1,6 +1,7 @@
 import type { Account } from '../../account/model.ts';
 import { Policy } from '../../account/policy.ts';
 import { type AdminActor, mustHave } from '../actor.ts';
+import type { BulkAnswer } from '../bulk.ts';
 import { reading } from '../change.ts';
 import type { AdminContext, ChangeContext } from '../context.ts';
 import { AdminError } from '../error.ts';
@@ -37,10 +38,19 @@ export interface ReplayInput extends Partial<TrailQuery> {
   readonly input: Readonly<Record<string, unknown>>;
 }
 
+export interface RefusedOne {
+  readonly id: string;
+  /** Null: there is no such account. */
+  readonly name: string | null;
+  readonly why: string;
+}
+
 export interface Replay extends ReplayResult {
   readonly window: TrailWindow;
   /** False: nothing is known here of the routes, and each record counts as it reads. */
   readonly routesKnown: boolean;
+  /** Accounts that a change of many would leave as they are, and why. */
+  readonly refused: readonly RefusedOne[];
   /** Goes on where this answer ended, and answers for all of it; null: that was all. */
   readonly next: string | null;
 }
@@ -71,7 +81,9 @@ export async function replayChange(
   const before = await reading(() => rehearsal.snapshot());
   const how = operation === 'changeAccounts' ? { preview: false } : {};
   const asked = { ...input, ...how } as never;
-  mustBeWhole(await on({ store: rehearsal, clock, instance })[operation](actor, asked));
+  const answer = await on({ store: rehearsal, clock, instance })[operation](actor, asked);
+  mustBeWhole(answer);
+  const refused = operation === 'changeAccounts' ? refusedIn(answer as BulkAnswer) : [];
   const after = await rehearsal.snapshot();
   const { fold, window, next } = await trails.read({ days, cursor });
   const routes = await routesByName(context);
@@ -83,7 +95,13 @@ export async function replayChange(
     routes,
     nowMs: clock.wallMs(),
   });
-  return { window, ...result, routesKnown: routes !== null, next };
+  return { window, ...result, routesKnown: routes !== null, refused, next };
+}
+
+function refusedIn({ items }: BulkAnswer): readonly RefusedOne[] {
+  return items.flatMap(({ id, name, outcome, why }) =>
+    outcome === 'refused' ? [{ id, name, why: why ?? 'refused' }] : [],
+  );
 }
 
 /** Of a plan of which a part could not be made. */

@@ -12,6 +12,8 @@ const EXAMINED_MAX = 200_000;
 /** Readings that are kept, to go on with: some 35 MB each at their longest. */
 const KEPT = 2;
 const KEPT_MS = 10 * 60_000;
+/** Whoever reads on asks again sooner than that. */
+const IDLE_MS = 10_000;
 /** What was read to its end so short a time ago is not read anew. */
 const FRESH_MS = 15_000;
 /** Answers that may wait for one that is being made: each reads by itself. */
@@ -34,6 +36,8 @@ interface Kept {
 
 class Trails implements TrailSource {
   readonly #options: TrailOptions;
+  /** Cursors that somebody waits to go on with. */
+  readonly #wanted = new Set<string>();
   /** In the order of their last use. */
   readonly #kept = new Map<string, Kept>();
   #last: Promise<unknown> = Promise.resolve();
@@ -46,13 +50,16 @@ class Trails implements TrailSource {
   async read(query: TrailQuery): Promise<Trail> {
     if (this.#waiting >= WAITING_MAX)
       throw new AdminError('conflict', 'others are having the record of calls read: try again');
+    const { cursor = null } = query;
     this.#waiting += 1;
+    if (cursor !== null) this.#wanted.add(cursor);
     try {
       const read = this.#last.then(() => this.#read(query));
       this.#last = read.catch(() => undefined);
       return await read;
     } finally {
       this.#waiting -= 1;
+      if (cursor !== null) this.#wanted.delete(cursor);
     }
   }
 
@@ -66,6 +73,7 @@ class Trails implements TrailSource {
       this.#kept.delete(name);
       throw error;
     }
+    this.#use(name, reading);
     const { fold, window, isOver } = reading;
     return { fold, window, next: isOver ? null : name };
   }
@@ -75,10 +83,24 @@ class Trails implements TrailSource {
     for (const [name, { reading }] of this.#kept)
       if (reading.isOver && reading.days === days && Math.abs(nowMs - reading.beganMs) < FRESH_MS)
         return [name, reading];
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size >= KEPT && oldest !== undefined) this.#kept.delete(oldest);
+    if (this.#kept.size >= KEPT) this.#makeRoom();
     const name = randomBytes(16).toString('base64url');
     return this.#use(name, new TrailReading(this.#options.audit, days, nowMs));
+  }
+
+  /** What was read to its end goes first; nobody loses what they are reading on. */
+  #makeRoom(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const kept = [...this.#kept];
+    const given =
+      kept.find(([, { reading }]) => reading.isOver) ??
+      kept.find(([name, { usedMs }]) => !this.#wanted.has(name) && nowMs - usedMs > IDLE_MS);
+    if (given === undefined)
+      throw new AdminError(
+        'conflict',
+        `${KEPT} others are having the record of calls read, which takes some time: try again`,
+      );
+    this.#kept.delete(given[0]);
   }
 
   #goingOn(cursor: string): readonly [string, TrailReading] {

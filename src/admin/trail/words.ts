@@ -18,10 +18,11 @@ function partWords({ calls, accounts }: ReplayPart): string {
 
 /** How far that can be relied on: nothing where all was looked at and judged. */
 export function replayLimits(replay: Replay): readonly string[] {
-  const { window, notJudged, otherwise, movedRoutes, gone, routesKnown } = replay;
+  const { window, notJudged, otherwise, movedRoutes, gone, routesKnown, refused } = replay;
   const told = (count: number, words: string) =>
     count === 0 ? [] : [`${counted(count, 'call')} ${words}`];
   return [
+    ...refusedWords(refused),
     ...windowLimits(window),
     ...told(
       otherwise,
@@ -39,6 +40,20 @@ export function replayLimits(replay: Replay): readonly string[] {
     ...(routesKnown
       ? []
       : ['The routes are not known here: each call is judged as its record reads.']),
+  ];
+}
+
+const REFUSED_NAMED = 3;
+
+function refusedWords(refused: Replay['refused']): readonly string[] {
+  if (refused.length === 0) return [];
+  const named = refused
+    .slice(0, REFUSED_NAMED)
+    .map(({ id, name, why }) => `${name ?? id} (${why})`)
+    .join('; ');
+  const more = refused.length - REFUSED_NAMED;
+  return [
+    `${counted(refused.length, 'account')} would be refused the change and stay as they are: ${named}${more > 0 ? ` and ${more} more` : ''}.`,
   ];
 }
 

@@ -8,7 +8,7 @@ import { EmbeddedSessions } from '../../console/embedded-sessions.ts';
 import { EmbeddedTries } from '../../limits/embedded-tries.ts';
 import { EmbeddedPublished } from '../../published/embedded.ts';
 import { EmbeddedStats } from '../../stats/embedded.ts';
-import { EmbeddedUsage } from '../../stats/usage/embedded.ts';
+import { openUsage } from '../../stats/usage/embedded.ts';
 import { EmbeddedWebhooks } from '../../webhooks/embedded.ts';
 import { type GateContext, own } from '../context.ts';
 import type { GatewayStores } from './port.ts';
@@ -29,7 +29,9 @@ export async function openEmbeddedStores(gate: GateContext): Promise<GatewayStor
   const tries = own(gate, new EmbeddedTries(path('tries'), clock));
   const webhooks = own(gate, new EmbeddedWebhooks(path('webhooks')));
   const stats = own(gate, new EmbeddedStats(path('stats')));
-  const usage = own(gate, new EmbeddedUsage(path('usage')));
+  const onDamaged = (fault: unknown) =>
+    gate.log.error('the counts of who called are damaged, and begin anew', { error: fault });
+  const usage = own(gate, openUsage(path('usage'), onDamaged));
   return {
     source: store,
     served,

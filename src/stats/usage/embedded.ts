@@ -1,4 +1,6 @@
+import { existsSync, renameSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { StoreUnavailable } from '../../store/fault.ts';
 import { guarded, type Migration, openDatabase, transact } from '../../store/sqlite.ts';
 import {
   type HourState,
@@ -16,6 +18,23 @@ const MIGRATIONS: readonly Migration[] = [
   'CREATE TABLE minute (subject TEXT NOT NULL, minute INTEGER NOT NULL, instance TEXT NOT NULL, usage TEXT NOT NULL, PRIMARY KEY (subject, minute, instance)) STRICT, WITHOUT ROWID;' +
     'CREATE TABLE hour (subject TEXT NOT NULL, hour INTEGER NOT NULL, made_from INTEGER NOT NULL, usage TEXT NOT NULL, PRIMARY KEY (subject, hour)) STRICT, WITHOUT ROWID;',
 ];
+
+/**
+ * A file that is damaged, or of a later version, is put aside and another is begun: nothing hangs on
+ * it that a gate would have to wait for. Throws `StoreInUse`, or `StoreUnavailable` for what is
+ * wrong with the folder.
+ */
+export function openUsage(path: string, onDamaged: (fault: unknown) => void): EmbeddedUsage {
+  try {
+    return new EmbeddedUsage(path);
+  } catch (fault) {
+    if (!(fault instanceof StoreUnavailable) || fault.why !== 'damaged') throw fault;
+    onDamaged(fault);
+  }
+  for (const part of ['', '-wal', '-shm'])
+    if (existsSync(path + part)) renameSync(path + part, `${path}.damaged${part}`);
+  return new EmbeddedUsage(path);
+}
 
 /** In a file of its own, which can be thrown away, and for which no call waits. */
 export class EmbeddedUsage implements UsageStore {

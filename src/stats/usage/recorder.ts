@@ -16,6 +16,8 @@ export interface UsageRecorderOptions {
 const FLUSH_EVERY_MS = 10_000;
 /** Minutes that are kept for a store that is away, some 20 KiB each; the oldest go first. */
 const WAITING_MAX = 30;
+/** Minutes. */
+const SET_BACK_MAX = 60;
 
 /**
  * Writes down who called, minute by minute, and the present minute every few seconds. A call's
@@ -47,7 +49,7 @@ export class UsageRecorder {
   }
 
   async #flush(): Promise<void> {
-    const minute = this.#now();
+    const minute = this.#following();
     const { meter, instance } = this.#options;
     if (minute === this.#minute) await this.#gather(minute, meter.sketches);
     else {
@@ -81,6 +83,15 @@ export class UsageRecorder {
       this.#failing = true;
       return false;
     }
+  }
+
+  /**
+   * A clock that was set back must not bring back minutes that are written: they would be written
+   * over. So the minute stays until the clock has come there again, but for an hour at most.
+   */
+  #following(): number {
+    const now = this.#now();
+    return now < this.#minute && this.#minute - now <= SET_BACK_MAX ? this.#minute : now;
   }
 
   #now(): number {

@@ -106,6 +106,19 @@ describe('the recorder of who calls', () => {
     expect(rowsAt(1001, 'application')).toEqual([['CRM', 1, 0]]);
   });
 
+  it('loses no minute that is written when the clock is set back', async () => {
+    meter.count(CALL);
+    await recorder.flush();
+    nowMs += 60_000;
+    await recorder.flush();
+    nowMs -= 70_000;
+    meter.count({ ...CALL, reason: 'permission-denied' });
+    await recorder.flush();
+    expect(rowsAt(1000, 'account')).toEqual([['ci-pipeline', 1, 0]]);
+    expect(rowsAt(1001, 'account')).toEqual([['ci-pipeline', 1, 1]]);
+    expect([...written.keys()]).toEqual([1000, 1001]);
+  });
+
   it('writes nothing when nothing happens', async () => {
     await recorder.flush();
     nowMs += 60_000;
