@@ -2,6 +2,7 @@ import type { Account } from '../account/model.ts';
 import type { Commit } from '../registry/commit.ts';
 import { turn } from '../turns.ts';
 import type { AdminActor } from './actor.ts';
+import { ApprovalNeeded, plural } from './approvals/rule.ts';
 import { claimsOf, commitTogether, reading, writing } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { judge } from './effect.ts';
@@ -33,12 +34,12 @@ export async function importRecords(
   let next = planned(0);
   try {
     for (const [index, slice] of slices.entries()) {
-      const together = await next;
+      const together = await next.catch(unlessRefused);
       const written = together === null ? null : isWritten(context, together);
       next = planned(index + 1);
       // Whoever stops here has no use for it.
       next.catch(() => {});
-      const answer: ImportAnswer = (await written)
+      const answer: ImportAnswer = (await written?.catch(unlessRefused))
         ? { done: slice.length, changed: together?.fresh ?? 0, refusal: null }
         : await importedSingly(context, actor, slice, reviveRevoked);
       all.done += answer.done;
@@ -51,6 +52,12 @@ export async function importRecords(
     if (!(error instanceof AdminError) || all.done === 0) throw error;
     return { ...all, refusal: { code: error.code, message: error.message } };
   }
+}
+
+/** What stands against one of many is told as that one's, and keeps nobody before it out. */
+function unlessRefused(error: unknown): null {
+  if (error instanceof AdminError && error.code !== 'unavailable') return null;
+  throw error;
 }
 
 async function isWritten(context: AdminContext, { commit }: Together): Promise<boolean> {
@@ -81,10 +88,21 @@ async function importedSingly(
       if ((await importRecord(context, actor, input)).changed) changed += 1;
     } catch (error) {
       if (!(error instanceof AdminError)) throw error;
-      return { done, changed, refusal: { code: error.code, message: error.message } };
+      return { done, changed, refusal: { code: error.code, message: wordsFor(error) } };
     }
   }
   return { done: records.length, changed, refusal: null };
+}
+
+/** What is advised to whoever makes one account is no help here. */
+function wordsFor(error: AdminError): string {
+  if (!(error instanceof ApprovalNeeded)) return error.message;
+  const { roles } = error;
+  return (
+    `this concerns the protected ${plural('role', roles)} ${roles.join(', ')}, and an import ` +
+    'cannot wait for the approval of another administrator: let the owner of the store import ' +
+    'it with --without-approval, or take the record out of the file'
+  );
 }
 
 /** Accounts that go in one step. */

@@ -45,7 +45,7 @@ export interface Neighbours {
   /** Lines of JSON, newest first: of each a few calls and changes. */
   readonly before: readonly string[];
   readonly after: readonly string[];
-  /** False: so much has happened since that it was not looked for. */
+  /** False: so much has happened since that it was not looked for, or is no longer in the log. */
   readonly reached: boolean;
 }
 
@@ -152,17 +152,21 @@ interface Walk {
 
 const isShown = readFilter({});
 
-/** From the newest end back to a few before the moment. */
-async function neighboursIn({ logs, moment, isAsked, isTheirs }: Walk) {
+/**
+ * From the newest end back to a few before the moment. A log may end before that: the log of one
+ * account holds its newest events. What comes after its end is then not what came next.
+ */
+export async function neighboursIn({ logs, moment, isAsked, isTheirs }: Walk) {
   const calls = new Backwards(logs.calls, null, null);
   const changes = new Backwards(logs.changes, null, null);
   const after: string[] = [];
   const before: string[] = [];
-  const found = { before, after, reached: true };
+  let reached = false;
   for (let examined = 0; examined < EXAMINED_MAX; examined += 1) {
     const newer = newerOf(await calls.peek(), await changes.peek());
-    if (newer === null) return found;
+    if (newer === null) break;
     const event = (newer === 'calls' ? calls : changes).take();
+    reached ||= timeOf(event) <= moment;
     if (!isAsked(event) || !isShown(event) || !isTheirs(event)) continue;
     if (timeOf(event) > moment) {
       after.push(event);
@@ -170,10 +174,10 @@ async function neighboursIn({ logs, moment, isAsked, isTheirs }: Walk) {
       if (after.length > 2 * NEIGHBOURS) after.shift();
     } else {
       before.push(event);
-      if (before.filter(begins).length === NEIGHBOURS) return found;
+      if (before.filter(begins).length === NEIGHBOURS) break;
     }
   }
-  return { before: [], after: [], reached: before.length > 0 };
+  return reached ? { before, after, reached } : { before: [], after: [], reached };
 }
 
 function begins(line: string): boolean {

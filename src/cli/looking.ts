@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { failureOf } from './exit.ts';
 import { EXIT } from './exit-code.ts';
+import { withoutSecrets } from './place/without-secrets.ts';
 import { pageBy } from './screen/out.ts';
 import { pagerCommand } from './screen/pager.ts';
 import { WATCH, watch } from './screen/watch.ts';
@@ -21,7 +22,7 @@ export function paged<Words extends readonly unknown[]>(run: Run<Words>): Run<Wo
       readonly follow?: boolean;
     }>();
     const program = pager && follow !== true ? pagerCommand() : null;
-    if (program !== null) pageBy(program);
+    if (program !== null) pageBy(program, withoutSecrets(process.env));
     await run(...words);
   };
 }

@@ -98,8 +98,8 @@ function showOnce(top: UsageTop, options: TopOptions): void {
 }
 
 function showTable(top: UsageTop): void {
-  const span = `${top.since.slice(0, 16)} to ${top.until.slice(0, 16)} UTC`.replaceAll('T', ' ');
-  note(`${span}: ${totalText(top.total)}`);
+  const [since, until] = [top.since, top.until].map((time) => time.slice(0, 16).replace('T', ' '));
+  note(`${since} to ${until} UTC: ${totalText(top.total)}`);
   if (top.items.length === 0) return;
   const width = process.stdout.columns || PIPED_WIDTH;
   const { heading, rows } = topTable(top, width, barsFor(process.env));

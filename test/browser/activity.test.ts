@@ -145,11 +145,16 @@ describe('the page of all activity', () => {
   });
 
   it('tells of what was only looked for that it is not there', async () => {
-    await page.goto('/find?q=no-such-name');
+    await page.goto('/profile');
+    const find = async (text: string) => {
+      await page.getByLabel('Name or request id').fill(text);
+      await page.keyboard.press('Enter');
+    };
+    await find('no-such-name');
     await page.getByText('Nothing is called').waitFor();
     await page.getByRole('link', { name: 'Look for an event with this id' }).click();
     await page.getByText('Nothing is recorded under this id').waitFor();
-    await page.goto('/find?q=ada');
+    await find('ada');
     await page.getByRole('heading', { name: 'ada', level: 1 }).waitFor();
   });
 
@@ -261,7 +266,7 @@ describe('the page of all activity', () => {
 
   it('fits a telephone', async () => {
     await page.setViewportSize({ width: 390, height: 800 });
-    for (const path of ['/activity', `/activity/requests/${requestId}`, '/profile', '/find?q=x']) {
+    for (const path of ['/activity', `/activity/requests/${requestId}`, '/profile', '/find']) {
       await page.goto(path);
       await page.getByLabel('Name or request id').waitFor();
       const width = await page.evaluate<number>('document.documentElement.scrollWidth');

@@ -158,7 +158,7 @@ describe('whoever is not let in', () => {
       '/activity/export',
       '/activity/stream',
       '/activity/requests/aaaaaaaaaaaa-000000001',
-      '/find?q=ada',
+      '/find',
       '/find/ada',
       '/nothing',
     ]) {

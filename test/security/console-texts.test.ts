@@ -251,4 +251,22 @@ describe('a token', () => {
     });
     expect(answer.status).toBe(422);
   });
+
+  it('is not looked for, repeated or linked to where it is pasted to find something', async () => {
+    const { token } = await test.administration.createServiceAccount(operator, {
+      name: 'pasted',
+      role: 'none',
+    });
+    const home = await ada.get('/profile');
+    expect(home.text).toContain('<form class="find" method="post" action="/find"');
+    const found = await ada.submit('/profile', '/find', { q: ` curl -H "Bearer ${token}" ` });
+    expect([found.status, found.location]).toEqual([422, null]);
+    expect(found.text).toContain('holds a token');
+    expect(found.text).not.toContain(token.slice(0, 20));
+    // By an address nothing is looked for.
+    expect((await ada.get('/find?q=pasted')).text).toContain('Nothing was asked for');
+    const named = await ada.submit('/profile', '/find', { q: 'pasted' });
+    expect([named.status, named.location]).toEqual([303, '/service-accounts/pasted']);
+    expect(JSON.stringify(test.log)).not.toContain('slp_');
+  });
 });

@@ -1,5 +1,5 @@
-import { stringify } from 'yaml';
-import { visible } from '../screen/visible.ts';
+import { Document, Scalar, visit } from 'yaml';
+import { hasUnseen, visible, visibleJson, visibleYaml } from '../screen/visible.ts';
 import type { Format } from './format.ts';
 import { valuesAt } from './json-path.ts';
 
@@ -26,13 +26,25 @@ export function formatKind(): Format['kind'] | null {
 
 /** A whole result, in the form that was asked for; empty where that has nothing to show of it. */
 export function printed(value: unknown): string {
-  if (format === null || format.kind === 'json') return JSON.stringify(value, null, 2);
+  if (format === null || format.kind === 'json') return visibleJson(JSON.stringify(value, null, 2));
   // As it stands in JSON: without what is undefined, and with secrets masked.
   const plain: unknown = JSON.parse(JSON.stringify(value));
-  if (format.kind === 'yaml') return stringify(plain, { lineWidth: 0 }).trimEnd();
+  if (format.kind === 'yaml') return yamlOf(plain);
   return (format.kind === 'jsonpath' ? valuesAt(format.path, plain) : namesIn(plain as never))
     .map(bare)
     .join('\n');
+}
+
+/** What nobody sees can be escaped in double quotes alone. */
+function yamlOf(plain: unknown): string {
+  const document = new Document(plain);
+  visit(document, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value === 'string' && hasUnseen(scalar.value.replaceAll('\n', '')))
+        scalar.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return visibleYaml(document.toString({ lineWidth: 0 }).trimEnd());
 }
 
 /** One of many that come one after the other, from its line of JSON. */
@@ -44,6 +56,6 @@ export function printedLine(line: string): string {
 
 /** A text as it is, for scripts; what others wrote must not drive somebody's terminal. */
 function bare(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value);
+  if (typeof value !== 'string') return visibleJson(JSON.stringify(value));
   return process.stdout.isTTY === true ? visible(value) : value;
 }

@@ -14,7 +14,7 @@ export interface TokenSource {
   read(): string;
 }
 
-const TOKEN_ENV = 'SALLYPORT_TOKEN';
+export const TOKEN_ENV = 'SALLYPORT_TOKEN';
 /** Of the program that tells a token: it may ask for a PIN, or a finger. */
 const COMMAND_MS = 60_000;
 const COMMAND_BYTES = 4_096;

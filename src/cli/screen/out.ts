@@ -61,10 +61,10 @@ export interface Snapshot {
 let pager: Pager | null = null;
 
 /** Lets a person read what comes by a pager, which is started when something does. */
-export function pageBy(command: string): void {
+export function pageBy(command: string, environment: NodeJS.ProcessEnv): void {
   const paged = () => {
     holdStatus();
-    pager ??= new Pager(command);
+    pager ??= new Pager(command, environment);
     return pager;
   };
   sink = {

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
+import { EXIT } from '../exit-code.ts';
 
 /** What `less` is told where nobody has set LESS: ends at once what fits, colours, no clearing. */
 const LESS = 'FRX';
@@ -6,24 +8,33 @@ const LESS = 'FRX';
 /** Text that is read a page at a time, by a program that the person has chosen. */
 export class Pager {
   readonly #child: ChildProcess;
-  readonly #closed: Promise<void>;
+  readonly #closed: Promise<number>;
+  readonly #command: string;
   #isEnded = false;
 
-  constructor(command: string) {
-    // Not for it: it may run other programs.
-    const { SALLYPORT_TOKEN: _, ...environment } = process.env;
+  /** @param environment of the pager, which may run other programs: no token is for it */
+  constructor(command: string, environment: NodeJS.ProcessEnv) {
+    this.#command = command;
     const env = { LESS, LV: '-c', ...environment };
     this.#child = spawn('sh', ['-c', command], { stdio: ['pipe', 'inherit', 'inherit'], env });
-    this.#closed = new Promise((resolve) => this.#child.once('close', () => resolve()));
-    // Somebody has read enough: nobody waits for the rest.
-    this.#child.stdin?.on('error', () => process.exit(0));
+    this.#closed = new Promise((resolve) =>
+      this.#child.once('close', (code, signal) =>
+        resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+      ),
+    );
+    // Somebody has read enough, or the pager is broken: nobody waits for the rest.
+    this.#child.stdin?.on('error', () => {
+      if (!this.#isEnded) void this.end().then(() => process.exit());
+    });
     process.on('SIGINT', this.#onInterrupt);
   }
 
   /** Ctrl-C is for the pager; but what is still being read for it ends. */
   readonly #onInterrupt = () => {
     if (this.#isEnded) return;
-    void this.end().then(() => process.exit(130));
+    this.#isEnded = true;
+    this.#child.stdin?.end();
+    void this.#closed.then(() => process.exit(130));
   };
 
   write(text: string): void {
@@ -36,15 +47,20 @@ export class Pager {
     if (stdin?.writableNeedDrain !== true) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     stdin.once('drain', resolve);
-    await Promise.race([promise, this.#closed]);
+    await Promise.race([promise, this.#closed.then(() => {})]);
   }
 
-  /** Until the person has left it. */
+  /** Until the person has left it. What a broken one has swallowed is not passed over. */
   async end(): Promise<void> {
     this.#isEnded = true;
     this.#child.stdin?.end();
-    await this.#closed;
+    const code = await this.#closed;
     process.off('SIGINT', this.#onInterrupt);
+    if (code === 0) return;
+    process.stderr.write(
+      `sallyport: the pager (${this.#command}) failed with code ${code} and may not have shown everything: add --no-pager\n`,
+    );
+    process.exitCode ||= EXIT.refused;
   }
 }
 

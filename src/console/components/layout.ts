@@ -156,7 +156,7 @@ function findBox(visitor: Visitor): Slot {
   if (!accounts && !requests) return '';
   const words = [...(accounts ? ['name'] : []), ...(requests ? ['request id'] : [])].join(' or ');
   const label = `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
-  return html`<form class="find" method="get" action="/find" role="search" aria-label="Find"><label class="hidden" for="find">${label}</label><input type="search" id="find" name="q" required maxlength="2000" autocomplete="off" spellcheck="false" placeholder="${label}"><button class="small">Find</button></form>`;
+  return html`<form class="find" method="post" action="/find" role="search" aria-label="Find"><input type="hidden" name="form" value="${visitor.formToken}"><label class="hidden" for="find">${label}</label><input type="search" id="find" name="q" required maxlength="2000" autocomplete="off" spellcheck="false" placeholder="${label}"><button class="small">Find</button></form>`;
 }
 
 function group(

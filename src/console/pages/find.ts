@@ -1,8 +1,9 @@
 import type { Hono } from 'hono';
 import { isName } from '../../account/model.ts';
 import { AdminError } from '../../admin/error.ts';
+import { withoutTokens } from '../../telemetry/redact.ts';
 import { nameIn, show } from '../answer.ts';
-import { empty } from '../components/parts.ts';
+import { empty, notice } from '../components/parts.ts';
 import { storyPath } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { html } from '../html.ts';
@@ -13,7 +14,9 @@ import type { ConsoleParts } from '../parts.ts';
  * person's, and an id in a refusal is in the middle of its body.
  */
 export function findPages(app: Hono<Env>, parts: ConsoleParts): void {
-  app.get('/find', (c) => find(c, parts));
+  // By a form that is posted: what is pasted may be a token, and an address is kept in many places.
+  app.post('/find', (c) => find(c, parts));
+  app.get('/find', (c) => nothing(c, ''));
   app.get('/find/:name', async (c) => {
     return c.redirect(await accountPath(c, parts, nameIn(c)), 303);
   });
@@ -29,7 +32,9 @@ async function accountPath(c: ConsoleContext, parts: ConsoleParts, of: string): 
 const REQUEST_ID = /(?<![0-9A-Za-z])[0-9a-z]{12}-[0-9a-z]{9}(?![0-9A-Za-z-])/;
 
 async function find(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const text = (c.req.query('q') ?? '').trim().slice(0, 2000);
+  const whole = c.var.form.word('q');
+  if (withoutTokens(whole) !== whole) return tokenPasted(c);
+  const text = whole.slice(0, 2000);
   const { visitor } = c.var;
   const [requestId] = REQUEST_ID.exec(text) ?? [];
   if (requestId !== undefined && visitor.may('sallyport:activity:read'))
@@ -42,6 +47,16 @@ async function find(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
 function unlessUnknown(fault: unknown): null {
   if (fault instanceof AdminError && ['not-found', 'forbidden'].includes(fault.code)) return null;
   throw fault;
+}
+
+/** Neither repeated nor linked to: it goes no further than here. */
+function tokenPasted(c: ConsoleContext): Response | Promise<Response> {
+  const content = notice(
+    'warn',
+    html`<p><strong>What you pasted holds a token.</strong> It was not looked up, is not stored and stands in no log and no address.</p>
+<p>If it was found where it should not be, take it out of use with <code>sallyport token found</code>, or generate a new one on the page of its service account. To find an account, paste its name.</p>`,
+  );
+  return show(c, { title: 'Find', section: '', replaceUrl: '/find' }, content, 422);
 }
 
 function nothing(c: ConsoleContext, text: string): Response | Promise<Response> {
@@ -64,5 +79,5 @@ function nothing(c: ConsoleContext, text: string): Response | Promise<Response> 
       ? 'Nothing was asked for.'
       : html`Nothing is called <strong>${text.slice(0, 128)}</strong>.`;
   const content = html`<section class="card">${empty('Nothing found', words, actions)}</section>`;
-  return show(c, { title: 'Find', section: '' }, content, 404);
+  return show(c, { title: 'Find', section: '', replaceUrl: '/find' }, content, 404);
 }

@@ -70,6 +70,21 @@ describe.each(STORES)('records that are imported together (%s)', (kind) => {
     }
   });
 
+  it('go in up to the one that may not, whose refusal is told as its own', async (ctx) => {
+    const { store, clock, admin: free, close } = await bench(ctx);
+    try {
+      await free.createRole(owner, { name: 'guarded', permissions: ['apps:read'] });
+      const approvals = { roles: () => ['guarded'], lifetimeMs: () => 3_600_000 };
+      const admin = createAdministration({ store, clock, instance: null, approvals });
+      const records = [...many(1, 4), record(5, { role: 'guarded' }), ...many(6, 8)];
+      const waiting = await admin.importRecords(owner, { records });
+      expect(waiting).toMatchObject({ done: 4, changed: 4, refusal: { code: 'forbidden' } });
+      expect(waiting.refusal?.message).toContain('role guarded, and an import cannot wait');
+    } finally {
+      await close();
+    }
+  });
+
   it('find what the step before has made, which was planned before that was written', async (ctx) => {
     const { store, admin, close } = await bench(ctx);
     try {

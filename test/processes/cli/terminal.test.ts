@@ -20,8 +20,10 @@ describe('a command on a terminal', () => {
     await shell.prepare((admin) =>
       admin.createRole(owner, { name: 'viewer', permissions: ['apps:read'] }),
     );
-    shell.write('pager', '#!/bin/sh\necho "paged by $LESS, token $SALLYPORT_TOKEN."; cat\n');
-    chmodSync(shell.path('pager'), 0o755);
+    const tokens = '$SALLYPORT_TOKEN$OF_CONTEXT$STRAY';
+    shell.write('pager', `#!/bin/sh\necho "paged by $LESS, token ${tokens}."; cat\n`);
+    shell.write('broken', '#!/bin/sh\nexec 0<&-; exit 5\n');
+    for (const name of ['pager', 'broken']) chmodSync(shell.path(name), 0o755);
     silent.listen(0, '127.0.0.1');
     await once(silent, 'listening');
   });
@@ -57,7 +59,11 @@ describe('a command on a terminal', () => {
   };
 
   it('is read by the pager that was chosen, which gets no token', async () => {
-    const env = { SALLYPORT_PAGER: './pager', SALLYPORT_TOKEN: 'slp_x' };
+    const url = 'https://gate.example:9443';
+    await shell.run('context', 'add', 'far', '--server', url, '--token-env', 'OF_CONTEXT');
+    const stray = `Bearer ${newToken('0123456789ab')}`;
+    const secrets = { SALLYPORT_TOKEN: 'slp_x', OF_CONTEXT: 'slp_y', STRAY: stray };
+    const env = { SALLYPORT_PAGER: './pager', ...secrets };
     const paged = await start('role list --config sallyport.yaml', env).whole();
     expect(paged).toContain('paged by FRX, token .\n');
     expect(paged).toMatch(/\nviewer .*\n[\s\S]*code 0/);
@@ -66,6 +72,11 @@ describe('a command on a terminal', () => {
     expect(whole).toMatch(/\nviewer /);
     const fitting = await start('role list --config sallyport.yaml', { PAGER: 'no-such' }).whole();
     expect(fitting).toMatch(/\nviewer [\s\S]*code 0/);
+  });
+
+  it('does not pass over that the pager is broken', async () => {
+    const lost = start('role list --config sallyport.yaml', { SALLYPORT_PAGER: './broken' });
+    expect(await lost.whole()).toMatch(/pager \(\.\/broken\) failed with code 5[\s\S]*code 1/);
   });
 
   it('draws what is watched over what it was, until Ctrl-C', async () => {

@@ -26,6 +26,20 @@ describe('a result', () => {
     expect(JSON.parse(printed(told))).toEqual(plain);
   });
 
+  it('shows in every form what of its texts nobody could see', () => {
+    const text = 'C1 \u009b31m, bidi \u202e, tag \u{e0041}, line \u2028, end';
+    const strange = { [text]: text, list: [`two\nlines ${text}`], plain: 'one\ntwo' };
+    const unseen = /[^\P{Cc}\n]|\p{Cf}|\u2028/u;
+    for (const kind of ['json', 'yaml'] as const) {
+      printAs(command, { kind });
+      expect(printed(strange)).not.toMatch(unseen);
+      expect(parse(printed(strange))).toEqual(strange);
+    }
+    printAs(command, { kind: 'jsonpath', path: readJsonPath('.list')! });
+    expect(printed(strange)).not.toMatch(unseen);
+    expect(JSON.parse(printed(strange))).toEqual(strange.list);
+  });
+
   it('is its names, where the command says where they are', () => {
     nameBy(command, ({ accounts }: typeof told) => accounts.map(({ name }) => name));
     printAs(command, { kind: 'name' });
