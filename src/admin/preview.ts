@@ -37,8 +37,10 @@ export interface ChangePreview {
   readonly changes: readonly WaitingChange[];
   /** Protected roles that it concerns: it waits for a second administrator. */
   readonly approval: readonly string[];
-  /** Those of the accounts that were looked at, most calls first. */
+  /** Those of the accounts that were looked at, most calls first, at most 50. */
   readonly losers: readonly Loser[];
+  /** How many they are, with those beyond the 50. */
+  readonly losing: number;
   /** Accounts that it concerns, and how many of them were looked at. */
   readonly accounts: number;
   readonly examined: number;
@@ -95,7 +97,8 @@ async function previewOf(
   return {
     changes: changesOf(rehearsal),
     approval: roles,
-    losers: await withUse(context, actor, losers.slice(0, LIMITS.losers)),
+    losers: await withUse(context, actor, losers),
+    losing: losers.length,
     accounts: concerned.count,
     examined: concerned.accounts.length,
     abandoned: await reading(() => abandonedBy(context, rehearsal, after)),
@@ -171,14 +174,20 @@ async function withUse(
   const { store, audit } = context;
   const maySee =
     actor.permissions === 'store-owner' || actor.permissions.allows('sallyport:activity:read');
-  const used = await Promise.all(
-    losers.map(async (loser) => {
-      const uses = loser.kind === 'service' ? await reading(() => store.uses(loser.id)) : [];
-      const lastMs = Math.max(0, ...uses.map(({ timeMs }) => timeMs));
-      return { ...loser, lastUsedAt: lastMs === 0 ? null : new Date(lastMs).toISOString() };
-    }),
-  );
-  const latest = used.sort((a, b) => ((a.lastUsedAt ?? '') < (b.lastUsedAt ?? '') ? 1 : -1));
+  const withLastUse = async (loser: Loser): Promise<Loser> => {
+    const uses = loser.kind === 'service' ? await reading(() => store.uses(loser.id)) : [];
+    const lastMs = Math.max(0, ...uses.map(({ timeMs }) => timeMs));
+    return { ...loser, lastUsedAt: lastMs === 0 ? null : new Date(lastMs).toISOString() };
+  };
+  const used: Loser[] = [];
+  for (let start = 0; start < losers.length; start += AT_ONCE) {
+    await turn();
+    used.push(...(await Promise.all(losers.slice(start, start + AT_ONCE).map(withLastUse))));
+  }
+  // Of more than can be shown, those who were there last.
+  const latest = used
+    .sort((a, b) => ((a.lastUsedAt ?? '') < (b.lastUsedAt ?? '') ? 1 : -1))
+    .slice(0, LIMITS.losers);
   if (!maySee || audit === undefined) return latest;
   const sinceMs = context.clock.wallMs() - DAY_MS;
   const told: Loser[] = [];

@@ -58,8 +58,9 @@ async function listWaiting(options: CommonOptions): Promise<void> {
 /** The first of them by name. */
 function targetsOf({ changes }: WaitingView): string {
   const [first] = changes;
+  if (first === undefined) return 'cannot be read: withdraw it';
   const more = changes.length - 1;
-  return `${first?.kind} ${first?.name}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${first.kind} ${first.name}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 async function showWaiting(id: string, options: CommonOptions): Promise<void> {

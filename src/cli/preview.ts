@@ -88,7 +88,7 @@ async function showFirst(
 }
 
 function linesOf(preview: ChangePreview): readonly string[] {
-  const { changes, losers, accounts, examined, abandoned, approval } = preview;
+  const { changes, losers, losing, accounts, examined, abandoned, approval } = preview;
   if (changes.length === 0) return ['Nothing would change.'];
   return [
     ...changes.flatMap((change) => [
@@ -97,8 +97,9 @@ function linesOf(preview: ChangePreview): readonly string[] {
     ]),
     losers.length === 0
       ? `Nobody loses by it (${counted(examined)} looked at).`
-      : `${counted(losers.length)} of ${accounts} would lose by it:`,
+      : `${counted(losing)} of ${accounts} would lose by it:`,
     ...losers.map((loser) => `  ${loser.name} (${useOf(loser)}): ${loser.loses.join('; ')}`),
+    ...(losing > losers.length ? [`  and ${losing - losers.length} more`] : []),
     ...(examined < accounts ? [`${accounts - examined} more were not looked at.`] : []),
     ...(abandoned.length === 0
       ? []

@@ -83,7 +83,7 @@ export function lookFirst(
 
 /** Who would lose what by a change, and what else people should know before. */
 export function previewCards(preview: ChangePreview, nowMs: number): Html {
-  const { losers, accounts, examined, abandoned, approval } = preview;
+  const { losers, losing, accounts, examined, abandoned, approval } = preview;
   const rows = losers.map((loser): readonly Slot[] => [
     html`<a href="/find/${loser.name}">${loser.name}</a>`,
     html`${loser.loses.map((line) => html`<div>${line}</div>`)}`,
@@ -95,7 +95,11 @@ export function previewCards(preview: ChangePreview, nowMs: number): Html {
   const columns = ['Account', 'It loses', 'Calls in 24 hours', 'Last let in'].map((name) => ({
     name,
   }));
-  const rest = accounts - examined;
+  const [hidden, rest] = [losing - losers.length, accounts - examined];
+  const notes = [
+    ...(hidden > 0 ? [`${hidden} more of them are not shown.`] : []),
+    ...(rest > 0 ? [`${plural(rest, 'account')} more were not looked at.`] : []),
+  ];
   return html`${
     approval.length === 0
       ? ''
@@ -112,8 +116,8 @@ export function previewCards(preview: ChangePreview, nowMs: number): Html {
       ? ''
       : card(
           {
-            title: `${plural(losers.length, 'account')} of ${accounts} would lose by it`,
-            ...(rest > 0 ? { note: `${plural(rest, 'account')} more were not looked at.` } : {}),
+            title: `${plural(losing, 'account')} of ${accounts} would lose by it`,
+            ...(notes.length > 0 ? { note: notes.join(' ') } : {}),
           },
           table('Who would lose what', columns, rows),
           { bare: true },

@@ -1,3 +1,4 @@
+import { lapsing } from '../admin/approvals/expire.ts';
 import type { AdminContext } from '../admin/context.ts';
 import { systemNames } from '../names/system.ts';
 import { packageVersion } from '../telemetry/metrics.ts';
@@ -29,6 +30,7 @@ export function openWebhooks(
   const version = packageVersion();
   const days = state.config.registry.expiryWarningDays;
   const expiries = new ExpiryWarnings({ days, registry, store, clock, notify, log });
+  const lapse = lapsing({ store: registry, clock, instance });
   metrics.connect({ accountsExpiring: () => expiries.expiring });
   const senderOf = (hook: Hook) => new Sender(hook, systemNames.lookup, version);
   const webhooks = new Webhooks({
@@ -39,7 +41,13 @@ export function openWebhooks(
     clock,
     count: (hook, result) => metrics.webhooks(hook, result),
     log,
-    leading: expiries,
+    leading: {
+      look: async () => {
+        await lapse();
+        await expiries.look();
+      },
+      rest: () => expiries.rest(),
+    },
   });
   webhooks.configure(hooksOf(state.config));
   own(gate, webhooks);

@@ -12,7 +12,7 @@ import { NOTHING } from './nothing.ts';
 import { digestOf, type Rehearsal, rehearse } from './rehearse.ts';
 import { concernOf } from './rule.ts';
 import { handsOf, identityOf } from './same-hand.ts';
-import { isOver, readWaiting, WAITING_LIMITS, type Waiting } from './waiting.ts';
+import { isOver, readWaiting, UNREADABLE, WAITING_LIMITS, type Waiting } from './waiting.ts';
 
 /** Changes that wait for a second administrator: looked at, approved, withdrawn. */
 
@@ -69,6 +69,12 @@ export async function approveChange(
 ): Promise<Approved> {
   await expire(context);
   const waiting = await waitingOf(context, approval);
+  if (waiting.operation === UNREADABLE)
+    throw new AdminError(
+      'conflict',
+      `the change ${approval} cannot be read: it is damaged, or a later version has stored it; ` +
+        'withdraw it, and whoever wants it proposes it anew',
+    );
   await mustBeAnother(context, actor, waiting);
   await mustBeTheSame(context, await proposerOf(context, waiting), waiting, on);
   const rehearsal = await mustBeTheSame(context, actor, waiting, on);
@@ -91,7 +97,10 @@ export async function withdrawChange(
   const waiting = await waitingOf(context, approval);
   if (identityOf(actor) !== identityOf(waiting.proposedBy)) {
     const records = await reading(() => Records.read(context.store));
-    mustCover(actor, records.permissionsOf(waiting.roles), `the change ${approval}`);
+    // Of one that cannot be read nobody knows which.
+    const roles =
+      waiting.operation === UNREADABLE ? (context.approvals?.roles() ?? []) : waiting.roles;
+    mustCover(actor, records.permissionsOf(roles), `the change ${approval}`);
   }
   const [audit, ...moreAudit] = eventsOf(context, 'change-withdrawn', actor, waiting);
   const result = await writing(context, {

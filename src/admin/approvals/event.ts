@@ -20,20 +20,22 @@ export function eventsOf(
 ): readonly [ChangeRecord, ...ChangeRecord[]] {
   const timeMs = clock.wallMs();
   const { id, name, kind, via } = actor;
-  const events = waiting.changes.map((change): ChangeRecord => {
-    const event = changeEvent({
+  const event = (target: Parameters<typeof changeEvent>[0]['target']) =>
+    changeEvent({
       ...{ id: randomUUID(), timeMs, type, instance, actor: { id, name, kind, via } },
-      target: { kind: change.kind, id: change.id ?? change.name, name: change.name },
-      before: null,
-      after: null,
-      requestId: null,
-      clientAddress: null,
+      ...{ target, before: null, after: null, requestId: null, clientAddress: null },
     });
+  const marked = (text: string) => withApproval(text, approvalOf(waiting));
+  const events = waiting.changes.map((change): ChangeRecord => {
+    const target = { kind: change.kind, id: change.id ?? change.name, name: change.name };
     return {
-      event: withApproval(shown(event, change, type), approvalOf(waiting)),
+      event: marked(shown(event(target), change, type)),
       accounts: accountsOf(change),
     };
   });
+  // What cannot be read says of no record that it concerns it.
+  const none = { kind: 'registry', id: 'registry', name: 'registry' } as const;
+  if (events.length === 0) return [{ event: marked(event(none)), accounts: [] }];
   return events as unknown as readonly [ChangeRecord, ...ChangeRecord[]];
 }
 

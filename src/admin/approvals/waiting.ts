@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import type { RecordKind, StoredWaiting } from '../../registry/commit.ts';
-import { type RegistryStore, RegistryUnavailable } from '../../registry/port.ts';
+import type { RegistryStore } from '../../registry/port.ts';
 
 /**
  * A change that waits for approval, as it is stored: what was asked for, and what would come of it.
@@ -42,7 +42,7 @@ export interface Waiting extends WaitingBody {
 }
 
 export const WAITING_LIMITS = {
-  /** Changes that wait, in all and by one proposer. */
+  /** Changes that wait, in all and, about so many, by one proposer: who asks at once gets one more. */
   all: 100,
   each: 20,
   /** Records that one changes: they are made in one step of the store. */
@@ -89,7 +89,13 @@ export function encodeWaiting({ id, ...body }: Waiting): StoredWaiting {
   return { id, text: JSON.stringify({ schema: SCHEMA, ...body }) };
 }
 
-/** All that wait, oldest first. What cannot be read is told, and not taken for nothing. */
+/** Of one that is damaged, or that a later version has stored: it can only be withdrawn. */
+export const UNREADABLE = 'unreadable';
+
+/**
+ * All that wait, oldest first. One that cannot be read stands among them as such, holds up no
+ * other, and does not lapse.
+ */
 export async function readWaiting(
   store: Pick<RegistryStore, 'waiting'>,
 ): Promise<readonly Waiting[]> {
@@ -100,11 +106,21 @@ export async function readWaiting(
 
 function decodeWaiting({ id, text }: StoredWaiting): Waiting {
   const { data } = shape.safeParse(parsedJson(text));
-  if (data === undefined)
-    throw new RegistryUnavailable('damaged', `the change ${id} that waits cannot be read`);
+  if (data === undefined) return { id, ...UNREAD };
   const { schema: _, ...body } = data;
   return { id, ...body };
 }
+
+const UNREAD: WaitingBody = {
+  operation: UNREADABLE,
+  input: {},
+  proposedBy: { id: null, name: 'unknown', kind: 'system', via: 'configuration' },
+  proposedAt: new Date(0).toISOString(),
+  expiresAt: '9999-12-31T23:59:59.999Z',
+  roles: [],
+  changes: [],
+  digest: '',
+};
 
 function parsedJson(text: string): unknown {
   try {

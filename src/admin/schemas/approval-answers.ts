@@ -70,6 +70,7 @@ export const changePreview = component(
         }),
       )
       .describe('Those of the accounts looked at who lose by it, at most 50, most calls first.'),
+    losing: z.int().describe('How many lose by it, with those beyond the 50.'),
     accounts: z.int().describe('How many accounts it concerns.'),
     examined: z.int().describe('How many of them were looked at: at most 500.'),
     abandoned: z

@@ -55,8 +55,9 @@ async function list(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
 /** The first of them by name. */
 function targetsOf({ changes }: WaitingView): string {
   const [first] = changes;
+  if (first === undefined) return 'something that cannot be read: decline it';
   const more = changes.length - 1;
-  return `${first?.kind} ${first?.name}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${first.kind} ${first.name}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function idIn(c: ConsoleContext): string {

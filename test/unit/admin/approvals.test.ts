@@ -2,8 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { compilePermissions } from '../../../src/account/permission.ts';
 import type { AdminActor } from '../../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../../src/admin/administration.ts';
+import { lapsing } from '../../../src/admin/approvals/expire.ts';
+import { NOTHING } from '../../../src/admin/approvals/nothing.ts';
 import { concernOf } from '../../../src/admin/approvals/rule.ts';
-import { WAITING_LIMITS } from '../../../src/admin/approvals/waiting.ts';
+import { UNREADABLE, WAITING_LIMITS } from '../../../src/admin/approvals/waiting.ts';
 import { IDENTITY_ACTOR } from '../../../src/admin/identity.ts';
 import { readEvent } from '../../../src/audit/event/read.ts';
 import { type Bench, changesOf, openBench, owner, refusal, STORES } from './stores.ts';
@@ -370,6 +372,36 @@ describe.each(STORES)('a change to a protected role, in the %s store', (kind) =>
       actor: { kind: 'system' },
       approval: { id: approval, proposedBy: { name: 'ada' } },
     });
+  });
+
+  it('is on record as lapsed though nobody acts', async () => {
+    const { store, clock } = bench!;
+    const look = lapsing({ store, clock, instance: null });
+    await waits(admin.editAccount(ada, { name, role: 'release' }));
+    await look();
+    bench!.clock.ms += 7 * DAY_MS;
+    await look();
+    expect((await changesOf(store)).at(-1)).toMatchObject({ type: 'change-expired' });
+  });
+
+  it('is held up by none that cannot be read, which can only be withdrawn', async () => {
+    const { store } = bench!;
+    const audit = { event: '{}', accounts: [] };
+    const put = [{ id: 'ffffffffffff', text: '{"schema":2}' }];
+    await store.commit({ ...NOTHING, audit, waiting: { put, drop: [], atMost: 100 } });
+    const approval = await waits(admin.editAccount(ada, { name, role: 'release' }));
+    const { approvals } = await admin.listApprovals(ada, {});
+    expect(approvals.map(({ operation }) => operation).sort()).toEqual(['editAccount', UNREADABLE]);
+    await admin.approveChange(grace, { approval });
+    const unread = { approval: 'ffffffffffff' };
+    expect(await refusal(admin.approveChange(grace, unread))).toMatchObject({ code: 'conflict' });
+    const weak = { ...ada, permissions: compilePermissions(['sallyport:registry:write']) };
+    expect(await refusal(admin.withdrawChange(weak, unread))).toMatchObject({ code: 'forbidden' });
+    await admin.withdrawChange(ada, unread);
+    expect((await admin.listApprovals(ada, {})).approvals).toEqual([]);
+    const event = (await changesOf(store)).at(-1);
+    expect(event).toMatchObject({ type: 'change-withdrawn', target: { kind: 'registry' } });
+    expect(readEvent(JSON.stringify(event)).phase).toBe('change');
   });
 
   it('is proposed by one person so often and no more', async () => {

@@ -134,6 +134,28 @@ describe.each(STORES)('what a change would do, in the %s store', (kind) => {
     expect((await admin.listApprovals(owner, {})).approvals).toEqual([]);
   });
 
+  it('counts all who lose, and shows those who were there last', async (ctx) => {
+    if (bench === null) return ctx.skip('redis-server is not installed');
+    const { store, admin: free } = bench;
+    await free.createRole(owner, { name: 'many', permissions: ['a:read'] });
+    const made: string[] = [];
+    for (let n = 0; n < 55; n++) {
+      const { account } = await free.createServiceAccount(owner, {
+        name: `many-${n}`,
+        role: 'many',
+      });
+      made.push(account.id);
+    }
+    const last = made.toSorted().at(-1)!;
+    await store.recordUses([
+      { account: last, token: 'bbbbbbbbbbbbbbbb', timeMs: NOW_MS - 60_000, address: '10.0.0.7' },
+    ]);
+    const told = await preview('editRole', { name: 'many', permissions: ['b:read'] });
+    expect(told).toMatchObject({ losing: 55, accounts: 55, examined: 55 });
+    expect(told.losers).toHaveLength(50);
+    expect(told.losers.some(({ id }) => id === last)).toBe(true);
+  });
+
   it('is refused as the change itself would be', async (ctx) => {
     if (bench === null) return ctx.skip('redis-server is not installed');
     const weak: AdminActor = {
