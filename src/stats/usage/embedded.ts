@@ -20,8 +20,8 @@ const MIGRATIONS: readonly Migration[] = [
 ];
 
 /**
- * A file that is damaged, or of a later version, is put aside and another is begun: nothing hangs on
- * it that a gate would have to wait for. Throws `StoreInUse`, or `StoreUnavailable` for what is
+ * A file that is damaged, or of a later version, is put aside and another is begun: no gate has to
+ * wait for what hangs on it. Throws `StoreInUse`, or `StoreUnavailable` for what is
  * wrong with the folder.
  */
 export function openUsage(path: string, onDamaged: (fault: unknown) => void): EmbeddedUsage {
