@@ -159,7 +159,7 @@ function whole({ answer, fault }: InParts): BulkAnswer {
 }
 
 /** As many at a time as one step of the store takes; what was changed before a fault is told. */
-async function inParts(
+export async function inParts(
   { control, actor }: Reached,
   accounts: readonly AccountView[],
   kind: AccountKind,

@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { AdminError } from '../../../src/admin/error.ts';
-import { report } from '../../../src/cli/account-bulk.ts';
+import { inParts, report } from '../../../src/cli/account-bulk.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -34,5 +34,17 @@ it('says it as JSON to who asks for that', () => {
   expect(JSON.parse(String(said.mock.calls[0]?.[0]))).toMatchObject({
     applied: false,
     items: [{ outcome: 'changed' }, { outcome: 'refused' }],
+  });
+});
+
+it('says of the parts behind one that waits that nobody has been asked', async () => {
+  const waits = new AdminError('awaits-approval', 'it waits as abc', { approval: 'abc' });
+  const changeAccounts = async () => Promise.reject(waits);
+  const reached = { control: { administration: { changeAccounts } }, actor: null } as never;
+  const accounts = Array.from({ length: 300 }, (_, n) => ({ id: `id-${n}` })) as never;
+  const told = inParts(reached, accounts, 'service', { role: 'release' });
+  await expect(told).rejects.toMatchObject({
+    ...{ code: 'awaits-approval', approval: 'abc' },
+    message: 'it waits as abc; the last 44 accounts were neither changed nor proposed',
   });
 });
