@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Advice } from '../admin/advice/advise.ts';
 import type { Finding } from '../admin/advice/finding.ts';
 import { adviceWords, evidenceWords } from '../admin/advice/words.ts';
@@ -19,7 +19,11 @@ const DAYS_MAX = 3650;
 
 export function addAdviseCommand(program: Command): void {
   const advise = leaf(program, 'advise', 'what is granted and was not used, with changes to review')
-    .option('--days <days>', 'what was not used for so many days: 30d, at most 90d', days, 30)
+    .addOption(
+      new Option('--days <days>', 'what was not used for so many days, at most 90d')
+        .argParser(days)
+        .default(30, '30d'),
+    )
     .option(
       '--token-older-than <n>',
       'a token is old from so many days on (default 180)',

@@ -10,7 +10,7 @@ import { snapshotOf, writeOut } from './screen/out.ts';
 
 /** Names that a shell is offered; and how long it waits for them, from the start of the process. */
 const NAMES_MOST = 100;
-const LIMIT_MS = 900;
+const LIMIT_MS = 2_000;
 
 /** What the scripts of `sallyport completion` ask. Silent in every failure: somebody is typing. */
 export function addCompleteCommand(program: Command): void {

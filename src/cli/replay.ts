@@ -8,9 +8,9 @@ import { progressBar } from './progress.ts';
 import type { Reached } from './reached.ts';
 import { note, say, table } from './terminal.ts';
 
-/** `7d` */
+/** `7d`, or `7` */
 export function days(value: string): number {
-  const count = Number(/^(\d{1,2})d$/.exec(value)?.[1] ?? 0);
+  const count = Number(/^(\d{1,2})d?$/.exec(value)?.[1] ?? 0);
   if (count < 1 || count > DAYS_MOST)
     throw new InvalidArgumentError(`Say days, such as 7d: 1d to ${DAYS_MOST}d.`);
   return count;

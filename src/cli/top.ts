@@ -50,7 +50,11 @@ export function addTopCommand(program: Command): void {
     )
     .option('--since <when>', 'from when on: 15m, 24h, 7d, 2030-01-31 (default: 1h)', moment)
     .option('--until <when>', 'up to when; with it, it is shown once', moment)
-    .option('--every <time>', 'how often it is shown anew', duration(EVERY.mostMs), EVERY.defaultMs)
+    .addOption(
+      new Option('--every <time>', 'how often it is shown anew')
+        .argParser(duration(EVERY.mostMs))
+        .default(EVERY.defaultMs, '5s'),
+    )
     .option('--once', 'show it once and end, as where the output is no terminal')
     .action(async (word: string | undefined, options: TopOptions, command: Command) => {
       const of = SUBJECT_OF[word ?? 'accounts'];

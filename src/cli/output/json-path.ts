@@ -42,6 +42,31 @@ export function valuesAt(path: JsonPath, value: unknown): readonly unknown[] {
   return path.reduce<readonly unknown[]>((values, step) => values.flatMap(below(step)), [value]);
 }
 
+/**
+ * Where the path leads past the end although there is something before it: the name that is not
+ * there, and those that are. Null: it leads to values, or past an empty list.
+ */
+export function missedAt(
+  path: JsonPath,
+  value: unknown,
+): { readonly name: string; readonly names: readonly string[] } | null {
+  let values: readonly unknown[] = [value];
+  for (const step of path) {
+    const next = values.flatMap(below(step));
+    if (next.length === 0)
+      return step.kind === 'member' && values.length > 0
+        ? { name: step.name, names: [...new Set(values.flatMap(namesIn))] }
+        : null;
+    values = next;
+  }
+  return null;
+}
+
+function namesIn(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return ['[*]'];
+  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
+}
+
 function below(step: Step): (value: unknown) => readonly unknown[] {
   return (value) => {
     if (typeof value !== 'object' || value === null) return [];

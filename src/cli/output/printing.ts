@@ -1,7 +1,8 @@
 import { Document, Scalar, visit } from 'yaml';
+import { writeErr } from '../screen/out.ts';
 import { hasUnseen, visible, visibleJson, visibleYaml } from '../screen/visible.ts';
 import type { Format } from './format.ts';
-import { valuesAt } from './json-path.ts';
+import { type JsonPath, missedAt, valuesAt } from './json-path.ts';
 
 /** Of one process, which runs one command: how that prints. Null: a table, or text for people. */
 let format: Format | null = null;
@@ -30,9 +31,21 @@ export function printed(value: unknown): string {
   // As it stands in JSON: without what is undefined, and with secrets masked.
   const plain: unknown = JSON.parse(JSON.stringify(value));
   if (format.kind === 'yaml') return yamlOf(plain);
+  if (format.kind === 'jsonpath') noteMissed(format.path, plain);
   return (format.kind === 'jsonpath' ? valuesAt(format.path, plain) : namesIn(plain as never))
     .map(bare)
     .join('\n');
+}
+
+/** Names that are told where a path leads past the end. */
+const NAMES_TOLD = 30;
+
+function noteMissed(path: JsonPath, plain: unknown): void {
+  const missed = missedAt(path, plain);
+  if (missed === null) return;
+  const names = missed.names.slice(0, NAMES_TOLD).map(visible).join(', ');
+  const there = names === '' ? 'nothing is below it' : `there is ${names}`;
+  writeErr(`there is no ${visible(missed.name)} at that place of the answer: ${there}\n`);
 }
 
 /** What nobody sees can be escaped in double quotes alone. */

@@ -52,10 +52,9 @@
 
   // Whoever wants less motion begins with a log that stands still.
   let paused = matchMedia('(prefers-reduced-motion: reduce)').matches;
-  let held = [];
+  // The newest beginnings, as many as can be shown, each with the ending that has come meanwhile.
+  let held = new Map();
   let news = 0;
-  // What can be shown at once, and the endings of what is shown already.
-  const heldMax = 4 * rowsMax;
 
   /** A row that moves away under the pointer, the keyboard or the eyes is not what anybody wants. */
   function isRead() {
@@ -70,32 +69,49 @@
 
   function showHeld() {
     const due = held;
-    held = [];
+    held = new Map();
     news = 0;
-    for (const event of due) show(event);
+    for (const events of due.values()) for (const event of events) show(event);
     tell();
   }
 
   function hold(event) {
-    held.push(event);
-    if (!event.ending) news += 1;
-    if (held.length > heldMax) held.shift();
+    if (event.ending || held.has(event.id)) {
+      held.get(event.id)?.push(event);
+      return;
+    }
+    held.set(event.id, [event]);
+    news += 1;
+    if (held.size > rowsMax) held.delete(held.keys().next().value);
     tell();
+  }
+
+  let state = live.textContent;
+  function say(name, words) {
+    state = words;
+    live.dataset.state = name;
+    const still = paused ? 'Paused' : 'Waiting';
+    const shown = name === 'on' && (paused || news > 0) ? still : words;
+    if (live.textContent !== shown) live.textContent = shown;
   }
 
   function tell() {
     pause.textContent = paused ? 'Resume' : 'Pause';
     waiting.hidden = news === 0;
-    waiting.textContent = `Show ${news} new`;
+    waiting.textContent =
+      news > held.size ? `Show the newest ${held.size} of ${news}` : `Show ${news} new`;
+    say(live.dataset.state, state);
   }
 
   function look() {
-    if (held.length > 0 && !paused && !isRead()) showHeld();
+    if (held.size > 0 && !paused && !isRead()) showHeld();
   }
 
   function came(event) {
     look();
-    if (paused || isRead()) hold(event);
+    // The ending of a row that is there moves nothing.
+    if (event.ending && rows.has(event.id)) show(event);
+    else if (paused || isRead()) hold(event);
     else show(event);
   }
 
@@ -117,12 +133,6 @@
   tell();
 
   const source = new EventSource(log.dataset.stream);
-  let state = live.textContent;
-  function say(name, words) {
-    state = words;
-    live.dataset.state = name;
-    live.textContent = paused && name === 'on' ? 'Paused' : words;
-  }
   source.addEventListener('open', () => say('on', 'Live'));
   source.addEventListener('activity', (message) => came(JSON.parse(message.data)));
   source.addEventListener('over', () => {

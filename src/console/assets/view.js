@@ -84,8 +84,10 @@
       ? ''
       : localWords(Date.parse(`${value}Z`))
           .slice(0, 16)
-          .replace(' ', 'T');
-  const utcField = (value) => (value === '' ? '' : new Date(value).toISOString().slice(0, 16));
+          .replace(' ', 'T') + value.slice(16);
+  // Zones differ by whole minutes: what is finer stays.
+  const utcField = (value) =>
+    value === '' ? '' : new Date(value).toISOString().slice(0, 16) + value.slice(16);
 
   function turnFields(turn) {
     for (const form of document.querySelectorAll('[data-moments]'))

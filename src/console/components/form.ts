@@ -68,6 +68,8 @@ export interface TextAbout extends FieldAbout {
   readonly maxLength?: number;
   readonly isFirst?: boolean;
   readonly list?: readonly string[];
+  /** Of a moment: seconds that it may be finer than a minute by. */
+  readonly step?: string;
 }
 
 export function textField(about: TextAbout): Html {
@@ -79,6 +81,7 @@ export function textField(about: TextAbout): Html {
     maxLength = 500,
     isFirst = false,
     list,
+    step,
   } = about;
   // Names are no words of a language: nobody is to correct or capitalise them.
   const plain = type === 'text' ? html` spellcheck="false" autocapitalize="none"` : '';
@@ -87,7 +90,7 @@ export function textField(about: TextAbout): Html {
     (attributes) =>
       html`<input type="${type}" value="${value}" autocomplete="${autocomplete}" maxlength="${maxLength}"${plain}${isRequired ? html` required` : ''}${
         isFirst ? html` autofocus` : ''
-      }${list === undefined ? '' : html` list="list-${about.name}"`}${attributes}>${
+      }${step === undefined ? '' : html` step="${step}"`}${list === undefined ? '' : html` list="list-${about.name}"`}${attributes}>${
         list === undefined
           ? ''
           : html`<datalist id="list-${about.name}">${list.map((word) => html`<option value="${word}"></option>`)}</datalist>`

@@ -109,10 +109,28 @@ function momentOf(text: string): string {
   return MINUTE.test(text) ? `${text}Z` : text;
 }
 
+/** Nothing of a moment is lost on its way through the form: a cut export goes on by one. */
+function momentField(name: 'since' | 'until', label: string, asked: Asked): Html {
+  const value = fieldValue(asked[name]);
+  const step = STEPS[value.length];
+  return textField({
+    ...{ name, label, type: 'datetime-local', value },
+    ...(step === undefined ? {} : { step }),
+  });
+}
+
+/** By the length of a moment with seconds, and with milliseconds. */
+const STEPS: Readonly<Record<number, string>> = { 19: '1', 23: '0.001' };
+
 /** As a field for a moment takes it, in UTC; what is none is shown as nothing. */
 function fieldValue(text: string): string {
   const ms = text === '' ? Number.NaN : Date.parse(momentOf(text));
-  return Number.isNaN(ms) ? '' : new Date(ms).toISOString().slice(0, 16);
+  return Number.isNaN(ms)
+    ? ''
+    : new Date(ms)
+        .toISOString()
+        .slice(0, 23)
+        .replace(/(:00)?\.000$/, '');
 }
 
 function addressOf(
@@ -218,7 +236,7 @@ ${textField({ name: 'status', label: 'Status', value: asked.status, maxLength: 3
 ${textField({ name: 'method', label: 'Method', value: asked.method, maxLength: 32 })}
 ${textField({ name: 'address', label: 'Address or network', value: asked.address, maxLength: 128 })}
 ${textField({ name: 'actor', label: 'Changed by', value: asked.actor, maxLength: 128 })}
-${textField({ name: 'since', label: 'Since', type: 'datetime-local', value: fieldValue(asked.since) })}
-${textField({ name: 'until', label: 'Until', type: 'datetime-local', value: fieldValue(asked.until) })}
+${momentField('since', 'Since', asked)}
+${momentField('until', 'Until', asked)}
 <button>Show</button></form>`;
 }

@@ -131,7 +131,7 @@ function neighboursCard({ items, neighbours }: Story, own: EventRow): Slot {
         whenEmpty: '',
         current: own.id,
       })
-    : html`<p class="card-body quiet">More than 5,000 events are newer, so these were not looked for.</p>`;
+    : html`<p class="card-body quiet">More than 5,000 events are newer, or this log no longer reaches back so far: these are not known here.</p>`;
   return card({ title: 'Before and after', note: `What else was recorded ${whose}.` }, content, {
     bare: true,
   });

@@ -48,6 +48,15 @@ describe('lists of many accounts in the console', () => {
     expect(await page('/users?q=job')).toContain('Nothing matches');
   });
 
+  it('keep a moment as fine as it was asked for', async () => {
+    const form = await page('/activity?since=2026-01-01T10:00:00Z&until=2026-01-01T10:00:07.009Z');
+    expect(form).toContain('value="2026-01-01T10:00"');
+    expect(form).toMatch(/value="2026-01-01T10:00:07\.009"[^>]* step="0\.001"/);
+    expect(await page('/activity?until=2026-01-01T10:00:07Z')).toMatch(
+      /value="2026-01-01T10:00:07"[^>]* step="1"/,
+    );
+  });
+
   it('sort by the heading of a column, and turn it round', async () => {
     const first = await page('/service-accounts');
     const byExpiry = link(first, 'Expires');

@@ -72,7 +72,7 @@ describe('changes against recorded calls on the command line', () => {
   });
 
   it.each(['--config', '--server'] as const)('says what is worth a look, by %s', async (way) => {
-    const advice = await shell.json<Advice>('advise', '--days', '90d', ...ways[way]);
+    const advice = await shell.json<Advice>('advise', '--days', '90', ...ways[way]);
     expect(advice).toMatchObject({ next: null, tooShort: true, items: [] });
     const said = await shell.run('advise', '--token-older-than', '1', ...ways[way]);
     expect([said.code, said.out]).toEqual([0, '']);

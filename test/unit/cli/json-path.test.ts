@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readJsonPath, valuesAt } from '../../../src/cli/output/json-path.ts';
+import { missedAt, readJsonPath, valuesAt } from '../../../src/cli/output/json-path.ts';
 
 const DOCUMENT = {
   accounts: [
@@ -30,6 +30,16 @@ describe('a path into JSON', () => {
     const path = readJsonPath(text);
     expect(path).not.toBeNull();
     expect(valuesAt(path!, DOCUMENT)).toEqual(found);
+  });
+
+  it.each([
+    ['.acounts[*].name', { name: 'acounts', names: ['accounts', 'next'] }],
+    ['.accounts.name', { name: 'name', names: ['[*]'] }],
+    ['.accounts[*].id', { name: 'id', names: ['name', 'teams', 'token-file', 'a.b'] }],
+    ['.accounts[1].teams[*].team', null],
+    ['.accounts[*].name', null],
+  ])('%s that leads nowhere says what is there', (text, missed) => {
+    expect(missedAt(readJsonPath(text)!, DOCUMENT)).toEqual(missed);
   });
 
   it.each([
