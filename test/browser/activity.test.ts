@@ -179,6 +179,7 @@ describe('the page of all activity', () => {
     await rows.first().hover();
     await call('GET', '/echo/held-by-eye');
     await show.waitFor();
+    await page.locator('#live', { hasText: 'Waiting' }).waitFor();
     expect(await first()).toContain('/echo/held-by-hand');
     await page.mouse.move(0, 0);
     await page.getByRole('link', { name: '/echo/held-by-eye' }).waitFor();
