@@ -42,7 +42,9 @@ export interface Waiting extends WaitingBody {
 }
 
 export const WAITING_LIMITS = {
-  /** Changes that wait, in all and, about so many, by one proposer: who asks at once gets one more. */
+  /**
+   * Changes that wait, in all and, about so many, by one proposer: who asks at once gets one more.
+   */
   all: 100,
   each: 20,
   /** Records that one changes: they are made in one step of the store. */
