@@ -162,7 +162,9 @@ describe('a declaration that is refused on the way', () => {
     const { code, message } = await refusal(planDeclaration(bench.admin, owner, wanted));
     expect([code, message]).toEqual([
       'last-administrator',
-      expect.stringMatching(/^nothing was changed: service account x2: x2 is the last administrator/),
+      expect.stringMatching(
+        /^nothing was changed: service account x2: x2 is the last administrator/,
+      ),
     ]);
     expect(await registry()).toBe(was);
     const one = declared('  serviceAccounts: [{ name: x1, role: none }]');
