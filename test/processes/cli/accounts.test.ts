@@ -212,7 +212,9 @@ describe('accounts on the command line', () => {
     expect(await shell.json('account', 'activate', 'brief', ...store)).toMatchObject({
       changed: true,
     });
-    expect((await shell.run('account', 'activate', 'brief', ...store)).out).toContain('already');
+    expect((await shell.run('account', 'activate', 'brief', ...store)).out).toContain(
+      'brief is active. Nothing had to be changed.',
+    );
     expect(
       await shell.json('account', 'edit', 'brief', '--expires', '90d', '--role', 'none', ...store),
     ).toMatchObject({
