@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { answerFor, type Door, startDoor } from '../../integration/door/door.ts';
 import type { RouteText } from '../../support/gateway.ts';
 import { readResponses, statusOf, valuesOf } from '../../support/http-bytes.ts';
 import { exchange, type RawClient } from '../../support/raw-client.ts';
 import type { Step } from '../../support/raw-upstream.ts';
-import { answerFor, type Door, startDoor } from './door.ts';
 
 /** Bytes that would be an answer, if anybody took them for one. */
 const FORGED = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { answerFor, startDoor } from '../../integration/door/door.ts';
 import { type MessageHead, readResponses, statusOf, valuesOf } from '../../support/http-bytes.ts';
 import type { Step } from '../../support/raw-upstream.ts';
-import { answerFor, startDoor } from './door.ts';
 
 const send = (...pieces: readonly string[]): Step[] => pieces.map((piece) => ({ send: piece }));
 const DATE = 'Date: Tue, 24 Nov 2026 06:00:00 GMT\r\n';

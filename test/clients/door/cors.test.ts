@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
+import { type Door, eventsOfClosed, startDoor } from '../../integration/door/door.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { startRawUpstream } from '../../support/raw-upstream.ts';
-import { type Door, eventsOfClosed, startDoor } from './door.ts';
 
 const APP = 'https://app.example.com';
 const OPEN = { application: 'any', permission: 'test:all', upstream: 'raw' };

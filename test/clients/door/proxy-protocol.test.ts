@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import { type Door, startDoor } from '../../integration/door/door.ts';
 import { freePort } from '../../support/free-port.ts';
 import { valuesOf } from '../../support/http-bytes.ts';
 import { connectRaw, exchange } from '../../support/raw-client.ts';
-import { type Door, startDoor } from './door.ts';
 
 /** The PROXY protocol, from balancers that are listed and from those that are not. */
 

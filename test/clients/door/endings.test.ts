@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { issueTls } from '../../integration/door/certificates.ts';
+import { answerFor, startDoor } from '../../integration/door/door.ts';
 import { readResponse, readResponses, statusOf, valuesOf } from '../../support/http-bytes.ts';
 import type { Step } from '../../support/raw-upstream.ts';
-import { issueTls } from './certificates.ts';
-import { answerFor, startDoor } from './door.ts';
 
 const LENGTH = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n';
 const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ROOT } from './tree.ts';
+import { ROOT } from '../../house/tree.ts';
 
 /**
  * Runs the real runner with the real configuration over small test files: what its last line says

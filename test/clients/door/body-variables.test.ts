@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { type Door, startDoor } from '../../integration/door/door.ts';
 import { freePort } from '../../support/free-port.ts';
 import { owner } from '../../support/gateway.ts';
-import { type Door, startDoor } from './door.ts';
 
 const ROUTES = [
   {

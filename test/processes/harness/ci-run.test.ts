@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ROOT } from './tree.ts';
+import { ROOT } from '../../house/tree.ts';
 
 /**
  * .ci/run itself, with an npm and a runner that do and say what the test wants: what it makes of

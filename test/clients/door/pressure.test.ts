@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { startDoor } from '../../integration/door/door.ts';
 import { settled } from '../../support/settled.ts';
-import { startDoor } from './door.ts';
 
 const WHOLE_BYTES = 200_000_000;
 const PIECE = Buffer.alloc(100_000, 'abcdefghij');

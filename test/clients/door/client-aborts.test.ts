@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { answerFor, type Door, startDoor } from '../../integration/door/door.ts';
 import type { RawClient } from '../../support/raw-client.ts';
-import { answerFor, type Door, startDoor } from './door.ts';
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n';
 
