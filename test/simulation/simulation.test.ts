@@ -6,7 +6,7 @@ import { MODES, runSeed } from './run-seed.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 /** Seeds of one run here; `npm run prove -- simulation` runs many more. */
-const SEEDS = 2_000;
+const SEEDS = 1_400;
 const WORKERS = 2;
 /** Seeds within which each mistake must have been found. */
 const MUTANT_SEEDS = 1_500;
