@@ -58,7 +58,7 @@ describe('many at a time, and lists as tables', () => {
     const preview = await bulk('--status', 'inactive', '--activate', '--dry-run');
     expect(preview.out).toMatch(/^one +changed/m);
     expect(await bulk('--status', 'inactive', '--activate')).toMatchObject({ code: 2 });
-    expect((await bulk('--activate')).err).toContain('say which');
+    expect((await bulk('--activate')).err).toContain('no accounts are chosen');
     expect((await bulk('one')).err).toContain('nothing to change');
   });
 
