@@ -61,7 +61,10 @@ describe('an export of the registry that was broken off', () => {
       JSON.stringify({ ...other, bytes: 1, events: 1, cursor: 'x' }),
     );
     const mixed = await shell.run('registry', 'export', 'other.ndjson', ...store);
-    expect([mixed.code, mixed.err]).toEqual([2, expect.stringContaining('an unfinished export of something else')]);
+    expect([mixed.code, mixed.err]).toEqual([
+      2,
+      expect.stringContaining('an unfinished export of something else'),
+    ]);
   });
 
   it('is not gone on with from another store', async () => {
@@ -75,7 +78,10 @@ describe('an export of the registry that was broken off', () => {
     shell.write('two.ndjson.part', '');
     shell.write('two.ndjson.part.json', JSON.stringify(begun('store')));
     const other = await shell.run('registry', 'export', 'two.ndjson', '--config', 'copy.yaml');
-    expect([other.code, other.err]).toEqual([2, expect.stringContaining('an unfinished export of something else')]);
+    expect([other.code, other.err]).toEqual([
+      2,
+      expect.stringContaining('an unfinished export of something else'),
+    ]);
     const same = await shell.run('registry', 'export', 'two.ndjson', ...store);
     expect(same.code).toBe(0);
   });
