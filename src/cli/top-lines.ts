@@ -80,7 +80,7 @@ export function totalText({
   if (calls === 0) return 'no calls';
   const share = ((refused / calls) * 100).toFixed(refused === 0 ? 0 : 1);
   const bytes = `${bytesText(requestBytes)} in, ${bytesText(responseBytes)} out`;
-  return `${countText(calls)} calls, ${countText(refused)} refused (${share} %), ${bytes}, p50 ${msText(p50Ms)}, p99 ${msText(p99Ms)}`;
+  return `${countText(calls)} ${calls === 1 ? 'call' : 'calls'}, ${countText(refused)} refused (${share} %), ${bytes}, p50 ${msText(p50Ms)}, p99 ${msText(p99Ms)}`;
 }
 
 const BLOCKS = ' ▁▂▃▄▅▆▇█';
