@@ -40,6 +40,8 @@ export interface Stage {
   play(door: DoorUnderTest, call: CallCase, meanwhile?: () => Promise<void>): Promise<Played>;
   /** With what is on record of it, once the decision and the `outcomes` are. */
   recorded(played: Played, outcomes: number): Promise<Seen>;
+  /** Resolves when both gates let callers in. */
+  ready(): Promise<void>;
   /** Closes both gates: what is under way has its time, and is cut off then. */
   close(): Promise<void>;
   stop(): Promise<void>;
@@ -88,7 +90,10 @@ export async function startStage({ upstreams: spoken }: StageOptions): Promise<S
   const plain = await startGateway({ ...options, plaintext: true, decision: {} });
   const secure = await startGateway(options);
   const gates = [plain, secure];
-  for (const { gateway } of gates) await vi.waitUntil(() => gateway.ready, WAIT);
+  const ready = async () => {
+    for (const { gateway } of gates) await vi.waitUntil(() => gateway.ready, WAIT);
+  };
+  await ready();
   const tokens = await makeCallers(plain);
   const upstreams = [raw, early];
   let owners = 0;
@@ -104,6 +109,7 @@ export async function startStage({ upstreams: spoken }: StageOptions): Promise<S
       return { token, own: { id, name } };
     },
     play: (door, call, meanwhile) => play(stage, { door, call, upstreams, scripts, meanwhile }),
+    ready,
     recorded: (played, outcomes) => recorded(plain, played, outcomes),
     close: async () => void (await Promise.all(gates.map(({ gateway }) => gateway.close()))),
     stop: async () => {

@@ -90,6 +90,7 @@ export function describeCalls(doors: readonly DoorUnderTest[], options: StageOpt
 
     it('end with a gate that closes, once they had their time', { timeout: 60_000 }, async () => {
       const open = underWay('draining');
+      await stage.ready();
       const played = await befalls(open, async () => stage.close());
       for (const [index, call] of open.entries()) await expectSame(call, played[index]!);
     });

@@ -8,6 +8,8 @@ import { Shell } from '../support/shell.ts';
 import { requireOrSkip } from '../support/system.ts';
 
 const SALLYPORT = 'npx --no-install sallyport';
+/** Not the bundle, which has the optional packages in it. */
+const SOURCES = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
 describe('sallyport dev', () => {
   const shell = new Shell();
@@ -170,7 +172,7 @@ describe('sallyport dev', () => {
     const words = ['dev', '--port', '0', '--admin-port', '0', '--ops-port', '0'];
     const said = spawnSync(
       process.execPath,
-      ['--import', `data:text/javascript,${encodeURIComponent(away)}`, shell.main, ...words],
+      ['--import', `data:text/javascript,${encodeURIComponent(away)}`, SOURCES, ...words],
       { cwd: folder, env: shell.env, encoding: 'utf8', timeout: 50_000 },
     );
     expect(said).toMatchObject({ status: 2, stdout: '' });
