@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiAnswer, type ApiBench, openApi, owner } from '../support/api/api.ts';
@@ -20,6 +23,8 @@ const DEAR_REQUESTS = { valid: 4, odd: 4 } as const;
 const MORE_REQUESTS = 40;
 /** A change to who has it waits for a second administrator. */
 const GUARDED = 'guarded';
+/** A receiver of events that the configuration names. */
+const HOOK = 'hook';
 /** As often new things to work on are made. */
 const FRESH_EVERY = 4;
 /** Requests that are under way together. */
@@ -27,13 +32,19 @@ const AT_ONCE = 4;
 
 describe(`the API, asked at random by its own document (FUZZ_SEED=${SEED})`, () => {
   let api: ApiBench;
+  let folder = '';
   let document: ApiDocument;
   /** Of another administrator than the one that asks. */
   let proposer = '';
   const ajv = new Ajv2020({ strict: false, allErrors: true });
 
   beforeAll(async () => {
-    api = await openApi({ foundTokens: true, console: { approvals: { roles: [GUARDED] } } });
+    folder = await mkdtemp(join(tmpdir(), 'sallyport-fuzz-'));
+    api = await openApi({
+      foundTokens: true,
+      console: { approvals: { roles: [GUARDED] } },
+      webhooks: [await webhook(folder)],
+    });
     const { administration } = api.test;
     await administration.createRole(owner, {
       ...{ name: GUARDED, permissions: ['guarded:all'], withoutApproval: true },
@@ -47,7 +58,10 @@ describe(`the API, asked at random by its own document (FUZZ_SEED=${SEED})`, () 
     ajv.addSchema(document, 'api');
     await administration.createTeam(owner, { name: 'team-0', applications: ['CRM'] });
   });
-  afterAll(() => api.stop());
+  afterAll(async () => {
+    await api?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   it('documents operations of every kind', () => {
     expect(operationsOf(document).length).toBeGreaterThan(30);
@@ -141,6 +155,13 @@ describe(`the API, asked at random by its own document (FUZZ_SEED=${SEED})`, () 
   }
 });
 
+/** Where nobody listens: what is sent there is told to have failed, and the request has not. */
+async function webhook(folder: string) {
+  const secretFile = join(folder, 'secret');
+  await writeFile(secretFile, `whsec_${Buffer.alloc(32, 'k').toString('base64')}\n`);
+  return { name: HOOK, url: 'http://127.0.0.1:9/', events: ['account-created'], secretFile };
+}
+
 /** A password costs a tenth of a second by design, and a found token half a one. */
 function countsOf({ path, method }: DocumentedOperation) {
   return /^\/(users|tokens)\b/.test(path) && method !== 'get' ? DEAR_REQUESTS : REQUESTS;
@@ -183,6 +204,7 @@ async function pools(api: ApiBench, { path }: DocumentedOperation, n: number) {
 function namesFor(path: string, tag: string): Record<string, readonly unknown[]> {
   // What follows there is an application, not an event.
   if (path === '/who-can/matrix') return { after: ['CRM'], cursor: [undefined, undefined, 'x'] };
+  if (path.startsWith('/webhooks/')) return { name: [HOOK, HOOK, 'no-such-webhook'] };
   if (path.startsWith('/roles/')) return { name: [`r-${tag}`, `r-${tag}`, 'no-such-role'] };
   if (path.startsWith('/teams/')) return { name: [`t-${tag}`, `t-${tag}`, 'team-0'] };
   return {};

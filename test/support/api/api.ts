@@ -37,6 +37,8 @@ export interface ApiBenchOptions
   readonly foundTokens?: boolean;
   /** Keys of `console`. */
   readonly console?: Readonly<Record<string, unknown>>;
+  /** Items of `webhooks`. */
+  readonly webhooks?: readonly Readonly<Record<string, unknown>>[];
   /** Of the account that may everything. */
   readonly name?: string;
 }
@@ -45,13 +47,14 @@ export interface ApiBenchOptions
 export async function openApi({
   foundTokens = false,
   console = {},
+  webhooks = [],
   name = 'administrator-account',
   ...stores
 }: ApiBenchOptions = {}): Promise<ApiBench> {
   const test = await startGateway({
     upstreams: { api: { addresses: ['http://127.0.0.1:9'] } },
     admin: { foundTokens },
-    config: { console },
+    config: { console, webhooks },
     ...stores,
   });
   const administrator = await test.createAccount({ name, role: 'administrator' });
