@@ -45,13 +45,15 @@ const SECTIONS: readonly (readonly [title: string, entries: readonly Entry[]])[]
       ['docs/TOKENS.md', 'Tokens and rotation'],
       ['docs/WEBHOOKS.md', 'Webhooks'],
       ['docs/COMMAND-LINE.md', 'On the command line'],
-      ['README.md', 'All in one page'],
+      ['README.md', 'Overview'],
       ['docs/FAQ.md', 'Questions'],
     ],
   ],
   [
     'Use',
     [
+      ['docs/ACCESS.md', 'How access is decided'],
+      ['docs/CALLS.md', 'What services and callers see'],
       ['docs/DECISION.md', 'Behind your proxy'],
       ['docs/ASSERTION.md', 'Signed identity'],
       ['docs/GRPC.md', 'gRPC and HTTP/2'],

@@ -38,12 +38,12 @@ describe('the documents', () => {
 });
 
 describe('the refusals', () => {
-  it('stand in the table of the README, each by the reason that its caller sees', () => {
+  it('stand in the table for callers, each by the reason that its caller sees', () => {
     const shown = Object.entries(REFUSALS).map(([reason, kind]) =>
       'publicReason' in kind ? kind.publicReason : reason,
     );
     const table =
-      read('README.md')
+      read('docs/CALLS.md')
         .match(/^\| [345]\d\d.*$/gm)
         ?.join('\n') ?? '';
     expect([...new Set(shown)].filter((reason) => !table.includes(`\`${reason}\``))).toEqual([]);
