@@ -1,8 +1,10 @@
 import {
   closeSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -10,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import * as z from 'zod';
 import { readBounded, whyUnreadable } from '../../config/bounded-file.ts';
@@ -89,7 +91,7 @@ export function readContexts(file = contextsFile()): Contexts {
   const stat = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
   if (file === null || stat === undefined) return { current: null, contexts: {} };
   mustBeOurs(file);
-  mustBeOurs(dirname(file));
+  for (const folder of foldersOf(file)) mustBeOurs(folder);
   let written: string;
   try {
     written = readBounded(file).text;
@@ -117,6 +119,24 @@ function contextsIn(written: string, file: string): Contexts {
   throw new UsageError(
     `${file}: ${where === '' ? '' : `${where}: `}${what}: mend it, or make it anew with "sallyport context add"`,
   );
+}
+
+/** Links that are followed, as many as Linux follows. */
+const LINKS_MOST = 40;
+
+/**
+ * Where the file is named, and where it really is: who can write to one of these folders can put
+ * another file, or link, in its place.
+ */
+function foldersOf(file: string): ReadonlySet<string> {
+  const folders = new Set([dirname(file)]);
+  let at = file;
+  for (let links = 0; links < LINKS_MOST && lstatSync(at).isSymbolicLink(); links += 1) {
+    // What a link says counts from the real place of its folder.
+    at = resolve(realpathSync(dirname(at)), readlinkSync(at));
+    folders.add(dirname(at));
+  }
+  return folders.add(dirname(realpathSync(file)));
 }
 
 /** Whoever can write to it says to whom the next command sends a token. */
@@ -163,7 +183,7 @@ export function changeContexts(
     );
   }
   try {
-    writeSync(descriptor, stringify(change(readContexts(file)), { lineWidth: 0 }));
+    writeSync(descriptor, stringify(change(readContexts(named)), { lineWidth: 0 }));
     fsyncSync(descriptor);
     renameSync(lock, file);
   } catch (error) {

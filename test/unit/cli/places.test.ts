@@ -139,6 +139,28 @@ describe('the file of contexts', () => {
     expect(readFileSync(elsewhere, 'utf8')).toContain('current: local');
   });
 
+  it('is refused where others could put another file in the place of what a link leads to', () => {
+    kept();
+    const file = contextsFile();
+    const [shared, ours] = [join(folder, 'shared'), join(folder, 'ours')];
+    for (const made of [shared, ours]) mkdirSync(made, { mode: 0o700 });
+    const elsewhere = join(ours, 'dotfiles.yaml');
+    writeFileSync(elsewhere, readFileSync(file), { mode: 0o600 });
+    rmSync(file);
+    // By two links, the second of which says from its own folder where the file is.
+    symlinkSync(join(shared, 'link.yaml'), file);
+    symlinkSync('../ours/dotfiles.yaml', join(shared, 'link.yaml'));
+    expect(Object.keys(readContexts().contexts)).toEqual(['production', 'local']);
+    for (const open of [shared, ours]) {
+      chmodSync(open, 0o770);
+      expect(() => readContexts(), open).toThrow(`${open} can be written by other users`);
+      expect(() => kept('local'), open).toThrow(`${open} can be written by other users`);
+      chmodSync(open, 0o700);
+    }
+    kept('local');
+    expect(readFileSync(elsewhere, 'utf8')).toContain('current: local');
+  });
+
   it('takes one change at a time', () => {
     kept();
     const lock = `${contextsFile()}.lock`;
