@@ -41,6 +41,7 @@ const PAGES: readonly (readonly [string, string])[] = [
   ['who-can', '/who-can?method=GET&path=%2Fpart-7%2Fx'],
   ['matrix', '/who-can/matrix?permission=test%3Apart-7'],
   ['try', `/try?account=${journeyAccount(7).name}&method=GET&path=%2Fpart-7%2Fx`],
+  ['graph', '/service-accounts/caller?range=1h'],
 ];
 
 const findings: string[] = [];
@@ -56,6 +57,7 @@ const scene = await openAdminScene({
   permissionOf: (n) => `test:part-${n}`,
 });
 const chromium = await startChromium();
+const asked = await question();
 try {
   for (const [index, look] of LOOKS.entries())
     await travel(chromium, look, index === LOOKS.length - 1);
@@ -88,12 +90,37 @@ async function travel(
   await page.waitForURL(/\/$/);
   await lists(page, look);
   await many(page, look, changes);
-  for (const [what, path] of PAGES) {
+  for (const [what, path] of [...PAGES, ...asked]) {
     const answer = await page.goto(path);
     if (answer?.status() !== 200) findings.push(`${look}: ${path} answers ${answer?.status()}`);
     await see(page, what, look);
   }
+  await advice(page, look);
   await context.close();
+}
+
+/** A call and a change that waits, to be looked at. */
+async function question(): Promise<readonly (readonly [string, string])[]> {
+  const { headers } = await scene.through('/part-7/x', scene.token);
+  const { text } = await scene.api('GET', `/service-accounts?name=${journeyAccount(7).name}`);
+  const { items } = JSON.parse(text) as { items: readonly { id: string }[] };
+  const change = { role: JOURNEY.protectedRole };
+  const held = await scene.api('PATCH', `/service-accounts/${items[0]?.id}`, change);
+  const { approval } = JSON.parse(held.text) as { approval?: string };
+  return [
+    ['story', `/activity/requests/${headers['x-request-id']}`],
+    ['approvals', '/approvals'],
+    ['approval', `/approvals/${approval}`],
+  ];
+}
+
+/** What is worth a look, and one change of it held against the record. */
+async function advice(page: Page, look: string): Promise<void> {
+  await page.goto('/advice');
+  await see(page, 'advice', look);
+  await page.getByRole('button', { name: 'Try it on the last 7 days' }).first().click();
+  await page.getByText(/In the last 7 days/).waitFor();
+  await see(page, 'replay', look);
 }
 
 async function lists(page: Page, look: string): Promise<void> {

@@ -9,7 +9,8 @@ import { cpuUsOf } from '../bench/processes.ts';
 import { openAdminScene } from '../support/admin-scene.ts';
 import { doorsTo } from '../support/journey/doors.ts';
 import { JOURNEY, journeyAccount, totalsOf } from '../support/journey/model.ts';
-import { apiSteps, cliSteps, LISTS, type Step } from '../support/journey/steps.ts';
+import type { Step } from '../support/journey/step.ts';
+import { apiSteps, cliSteps, LISTS } from '../support/journey/steps.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { conditions, writeSection } from '../support/scale-document.ts';
 

@@ -62,6 +62,8 @@ export interface AdminSceneOptions {
   readonly accountOf?: (n: number) => Account;
   /** What the n-th route asks for; default: the same for all. */
   readonly permissionOf?: (n: number) => string;
+  /** Changes to this role need a second administrator. */
+  readonly protectedRole?: string;
 }
 
 /** A gate in a process of its own with a large registry and a long record. */
@@ -83,6 +85,8 @@ export interface AdminScene {
   ops(path: string): Promise<string>;
   /** One call through the gate. */
   call(path: string): Promise<number>;
+  /** The same of somebody else, with all of the answer. */
+  through(path: string, token: string): Promise<SceneAnswer>;
   /** The longest turns of each process of the gate while `work` is done. */
   turns(work: () => Promise<unknown>): Promise<readonly Turns[]>;
   /** Writes the configuration anew, with so many routes, and waits until it is in force. */
@@ -120,6 +124,9 @@ export async function openAdminScene(options: AdminSceneOptions): Promise<AdminS
               idleTimeoutMs: IDLE_MS,
             },
           }),
+      ...(options.protectedRole === undefined
+        ? {}
+        : { console: { approvals: { roles: [options.protectedRole] } } }),
       upstreams: { raw: { addresses: [upstream.url] } },
       routes: Array.from({ length: routes }, (_, n) => ({
         name: `route-${n}`,
@@ -178,6 +185,7 @@ export async function openAdminScene(options: AdminSceneOptions): Promise<AdminS
     api: (method, path, body, headers) =>
       send({ port: adminPort, ca, token, method, path: `/api/v1${path}`, body, headers }),
     call: async (path) => (await send({ port: proxyPort, ca, token, method: 'GET', path })).status,
+    through: (path, its) => send({ port: proxyPort, ca, token: its, method: 'GET', path }),
     turns: async (work) => {
       const ends = await Promise.all(pids.map((pid) => measure(join(folder, `${pid}.sock`))));
       await work();
@@ -202,6 +210,10 @@ async function seed(config: Config, options: AdminSceneOptions): Promise<string>
   const administration = createAdministration({ ...stores, clock: systemClock, instance: null });
   const permissions = ['test:*', 'sallyport:*'];
   await administration.createRole(owner, { name: 'everything', description: '', permissions });
+  const { protectedRole: name } = options;
+  // What whoever comes by the API may give to others.
+  if (name !== undefined)
+    await administration.createRole(owner, { name, permissions: ['test:guarded'] });
   const { token } = await administration.createServiceAccount(owner, {
     name: 'caller',
     description: '',

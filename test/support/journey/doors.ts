@@ -17,10 +17,14 @@ export interface Doors {
     body?: unknown,
     token?: string,
   ): Promise<Body>;
+  /** One call through the gate: its status, and under which id it is on record. */
+  through(path: string, token: string): Promise<{ readonly status: number; readonly id: string }>;
   /** Pages of a table until there is no next one; how many lines there were. */
   csvLines(path: string): Promise<number>;
   /** Standard output of a command that must end with 0. */
   cli(...words: readonly string[]): Promise<string>;
+  /** Standard error of one that must end with 1. */
+  refused(...words: readonly string[]): Promise<string>;
   json<Answer>(...words: readonly string[]): Promise<Answer>;
   /** Lines of the output, which is not kept. */
   cliLines(...words: readonly string[]): Promise<number>;
@@ -32,7 +36,7 @@ export function doorsTo(scene: AdminScene, store: Readonly<Record<string, string
     config,
     JSON.stringify({ instance: { name: 'turns', dataDir: scene.dataDir }, store }),
   );
-  const run = async (words: readonly string[], onText: (text: string) => void) => {
+  const run = async (words: readonly string[], onText: (text: string) => void, expected = 0) => {
     const child = spawn(process.execPath, [MAIN, ...words, '--config', config], {
       cwd: scene.dataDir,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -43,7 +47,8 @@ export function doorsTo(scene: AdminScene, store: Readonly<Record<string, string
     });
     child.stdout.setEncoding('utf8').on('data', onText);
     const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`${words.join(' ')}: ended with ${code}: ${said}`);
+    if (code !== expected) throw new Error(`${words.join(' ')}: ended with ${code}: ${said}`);
+    return said;
   };
   const cli = async (...words: readonly string[]) => {
     let output = '';
@@ -62,6 +67,10 @@ export function doorsTo(scene: AdminScene, store: Readonly<Record<string, string
       const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
       return JSON.parse((await ask(method, path, expected, { body, headers })).text) as never;
     },
+    through: async (path, token) => {
+      const { status, headers } = await scene.through(path, token);
+      return { status, id: String(headers['x-request-id']) };
+    },
     csvLines: async (path) => {
       let lines = 0;
       for (let next: string | null = path; next !== null; ) {
@@ -72,6 +81,7 @@ export function doorsTo(scene: AdminScene, store: Readonly<Record<string, string
       return lines;
     },
     cli,
+    refused: (...words) => run(words, () => {}, 1),
     json: async (...words) => JSON.parse(await cli(...words, '--json')) as never,
     cliLines: async (...words) => {
       let lines = 0;

@@ -7,7 +7,7 @@ import { account } from '../../contract/registry-records.ts';
  * total that a door tells can be computed anew.
  */
 
-export const JOURNEY = { roles: 20, teams: 50, routes: 20 } as const;
+export const JOURNEY = { roles: 20, teams: 50, routes: 20, protectedRole: 'guarded' } as const;
 
 const DAY_MS = 86_400_000;
 const HALF_MS = DAY_MS / 2;

@@ -1,32 +1,21 @@
 import type { Doors } from './doors.ts';
 import { inDays, type Narrowing } from './model.ts';
-
-/**
- * An administrator's journey through a registry, by the API and by commands. Each step throws
- * unless it finds what is there.
- */
-export interface Step {
-  readonly what: string;
-  /** Answers what it found, in words. */
-  readonly run: () => Promise<string>;
-}
+import { apiQuestions, atLeast, BOT, cliQuestions, exactly, type Made } from './questions.ts';
+import type { Step } from './step.ts';
 
 interface AccountItem {
   readonly id: string;
   readonly name: string;
-  readonly status: string;
 }
 interface Listed {
   readonly items: readonly AccountItem[];
   readonly total: number;
 }
-interface Made {
-  readonly account: AccountItem;
-  readonly token: string;
-}
 interface Bulk {
   readonly items: readonly { readonly outcome: string; readonly loses: readonly string[] }[];
 }
+
+const OLD = { tokenIssuedUntilMs: inDays(-180), status: 'active' } as const;
 
 /** What is looked for by both doors, and how many there must be. */
 export const LISTS = {
@@ -35,9 +24,10 @@ export const LISTS = {
   narrow: { role: 'role-7', team: 'team-7', status: 'active' },
   expiring: { expiresUntilMs: inDays(30) },
   some: { search: '-777', status: 'active' },
+  old: OLD,
+  oldSome: { ...OLD, search: '-777' },
 } as const satisfies Readonly<Record<string, Narrowing>>;
 
-const BOT = 'journey-bot';
 const CALL = { method: 'GET', path: '/part-7/x' } as const;
 /** Accounts that the scene itself makes: the one that asks, and the bot. */
 const OURS = 2;
@@ -109,6 +99,7 @@ export function apiSteps(doors: Doors, totals: ReadonlyMap<string, number>): rea
         const issued = await doors.api<Made>('POST', `/service-accounts/${id}/token`, 200);
         await doors.api('POST', '/token/renew', 401, undefined, bot!.token);
         exactly(issued.token === bot!.token, false);
+        bot = issued;
         return 'refused';
       },
     },
@@ -140,6 +131,7 @@ export function apiSteps(doors: Doors, totals: ReadonlyMap<string, number>): rea
         return atLeast(items.length, 1);
       },
     },
+    ...apiQuestions(doors, totals.get('old')!, () => bot!),
     {
       what: 'all of them as CSV, page by page',
       run: async () =>
@@ -162,12 +154,13 @@ export function cliSteps(doors: Doors, totals: ReadonlyMap<string, number>): rea
   const listed = async (...words: readonly string[]) =>
     (await doors.json<{ accounts: readonly AccountItem[] }>('account', 'list', ...words)).accounts;
   const some = ['--search', '-777', '--status'] as const;
+  let bot: Made | null = null;
   return [
     {
       what: '`account create`',
       run: async () => {
-        const made = await doors.json<Made>('account', 'create', BOT, '--role', 'role-7');
-        return exactly(made.account.name, BOT);
+        bot = await doors.json<Made>('account', 'create', BOT, '--role', 'role-7');
+        return exactly(bot.account.name, BOT);
       },
     },
     {
@@ -202,8 +195,8 @@ export function cliSteps(doors: Doors, totals: ReadonlyMap<string, number>): rea
     {
       what: '`account rotate`',
       run: async () => {
-        const issued = await doors.json<Made>('account', 'rotate', BOT, '--yes');
-        return exactly(issued.account.name, BOT);
+        bot = await doors.json<Made>('account', 'rotate', BOT, '--yes');
+        return exactly(bot.account.name, BOT);
       },
     },
     {
@@ -217,6 +210,12 @@ export function cliSteps(doors: Doors, totals: ReadonlyMap<string, number>): rea
         return atLeast((await doors.json<{ items: readonly object[] }>(...words)).items.length, 1);
       },
     },
+    // Some are deactivated by now, of which nothing is advised.
+    ...cliQuestions(
+      doors,
+      { part: totals.get('part')!, old: totals.get('old')! - totals.get('oldSome')! },
+      () => bot!,
+    ),
     {
       what: '`account list --csv`',
       run: async () =>
@@ -230,14 +229,4 @@ export function cliSteps(doors: Doors, totals: ReadonlyMap<string, number>): rea
       },
     },
   ];
-}
-
-function exactly<T extends string | number | boolean | undefined>(found: T, expected: T): string {
-  if (found !== expected) throw new Error(`found ${found}, and not ${expected}`);
-  return String(found);
-}
-
-function atLeast(found: number, least: number): string {
-  if (found < least) throw new Error(`found ${found}, and not ${least} or more`);
-  return String(found);
 }
