@@ -26,7 +26,12 @@ export function storeOwner(name: string, via: Actor['via']): AdminActor {
 /** Throws `forbidden` unless the actor has one of Sallyport's own permissions. */
 export function mustHave(actor: AdminActor, permission: OwnPermission): void {
   if (actor.permissions === 'store-owner' || actor.permissions.allows(permission)) return;
-  throw new AdminError('forbidden', `this needs the permission ${permission}`);
+  throw new AdminError('forbidden', lackWords(actor, permission));
+}
+
+/** Who may not, and what it would take. */
+export function lackWords({ name }: Pick<Actor, 'name'>, permission: OwnPermission): string {
+  return `${name} lacks the permission ${permission}, which this needs`;
 }
 
 /**

@@ -67,7 +67,10 @@ export class Backwards {
     }
     if (this.#newest !== null)
       throw invalid([
-        { field: 'cursor', message: 'too much has happened since it was given out: begin anew' },
+        {
+          field: 'cursor',
+          message: 'too much has been recorded since this page was given out: ask again without it',
+        },
       ]);
     return this.#look();
   }

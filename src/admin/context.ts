@@ -99,6 +99,10 @@ export type Nothing = Readonly<Record<never, never>>;
 
 /** What was recorded. Throws `AdminError` (`unavailable`) where it cannot be read. */
 export function recordOf({ audit }: Pick<AdminContext, 'audit'>): AuditReader {
-  if (audit === undefined) throw new AdminError('unavailable', 'the record cannot be read here');
+  if (audit === undefined)
+    throw new AdminError(
+      'unavailable',
+      'this process has no record: ask a running gate, or name its store with --config',
+    );
   return audit;
 }

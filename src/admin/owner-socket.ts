@@ -164,7 +164,10 @@ class Session {
     if (op === 'hello') return { version: PROTOCOL_VERSION };
     const operation = operationOf(this.#options.control, op);
     if (operation === null)
-      throw new AdminError('invalid', 'the running gate does not know this operation');
+      throw new AdminError(
+        'invalid',
+        'the running gate is of another version and does not know this: use its own command line',
+      );
     return operation(storeOwner(as, 'command-line'), input as never);
   }
 

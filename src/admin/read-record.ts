@@ -33,7 +33,7 @@ export async function readOn(
     await judge(page.events, take);
     read();
     if (ends.some(({ aborted }) => aborted))
-      throw new AdminError('unavailable', 'the verification was broken off');
+      throw new AdminError('unavailable', 'the verification was broken off: begin it again');
     if (next === null) return page.next;
     page = await next;
   }

@@ -251,8 +251,10 @@ async function readingUsage<T>(
   read: (reader: UsageReader, alone: OneByOne) => Promise<T>,
 ): Promise<T> {
   if (usage === null)
-    throw new AdminError('unavailable', 'it is not known here who calls: ask a running gate');
-  const alone = ALONE.get(usage) ?? oneByOne('others are having it read who calls: try again');
+    throw new AdminError('unavailable', 'this process does not know who calls: ask a running gate');
+  const alone =
+    ALONE.get(usage) ??
+    oneByOne('too many others ask who calls at the moment: try again in a few seconds');
   ALONE.set(usage, alone);
   try {
     return await read(usage, alone);

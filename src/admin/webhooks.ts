@@ -25,5 +25,8 @@ export async function testWebhook(
 
 function deskOf({ webhooks }: AdminContext): WebhookDesk {
   if (webhooks !== undefined) return webhooks;
-  throw new AdminError('not-found', 'no configuration of webhooks is known here');
+  throw new AdminError(
+    'not-found',
+    'no webhooks are known here: name the gate’s configuration with --config',
+  );
 }

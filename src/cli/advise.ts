@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Advice } from '../admin/advice/advise.ts';
 import type { Finding } from '../admin/advice/finding.ts';
-import { adviceWords, evidenceWords } from '../admin/advice/words.ts';
+import { adviceWords, evidenceWords, KIND_WORDS } from '../admin/advice/words.ts';
 import { windowLimits } from '../admin/trail/words.ts';
 import { type CommonOptions, count, examples, given, leaf } from './options.ts';
 import { progressBar } from './progress.ts';
@@ -72,15 +72,24 @@ async function asked({ control, actor }: Reached, options: AdviseOptions): Promi
   }
 }
 
+/** By kinds, as they come: each under a heading. */
 function show(advice: Advice): void {
-  for (const finding of advice.items) showFinding(finding);
+  let shown: Finding['kind'] | null = null;
+  for (const finding of advice.items) {
+    if (finding.kind !== shown) {
+      if (shown !== null) say();
+      say(styled('bold', KIND_WORDS[finding.kind]));
+    }
+    shown = finding.kind;
+    showFinding(finding);
+  }
   const { window } = advice;
   for (const line of [...adviceWords(advice), ...windowLimits(window)]) note(line);
 }
 
-function showFinding({ kind, words, evidence, change }: Finding): void {
-  say(`${styled('yellow', kind)}  ${visible(words)}`);
+function showFinding({ words, evidence, change }: Finding): void {
+  say(`  ${visible(words)}`);
   for (const line of [evidenceWords(evidence), ...evidence.details])
-    if (line !== '') say(`    ${visible(line)}`);
-  if (change !== null) say(`    ${styled('dim', '$')} ${visible(change.command)}`);
+    if (line !== '') say(`      ${visible(line)}`);
+  if (change !== null) say(`      ${styled('dim', '$')} ${visible(change.command)}`);
 }

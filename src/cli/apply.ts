@@ -53,7 +53,7 @@ export function addApplyCommand(program: Command): void {
 async function applyFile(options: ApplyOptions): Promise<void> {
   const file = options.file ?? '';
   if (options.replay !== undefined && options.dryRun !== true)
-    throw new UsageError('--replay changes nothing: say --dry-run as well');
+    throw new UsageError('--replay only shows what would be refused: add --dry-run');
   const { config, namesStore } = loadChecked(file);
   const { accounts } = config;
   if (accounts.roles.length + accounts.teams.length + accounts.serviceAccounts.length === 0) {

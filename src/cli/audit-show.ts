@@ -70,7 +70,7 @@ function eventIn(line: string): unknown {
 /** Oldest first, as everywhere in a terminal. */
 function showNeighbours({ of, name, before, after, reached }: Neighbours): void {
   const whose = of === 'account' ? `of ${name}` : `from ${name}`;
-  if (!reached) note(`too much has happened since to look for what else came ${whose}`);
+  if (!reached) note(`what else came ${whose} is not shown: too much has been recorded since`);
   if (before.length + after.length === 0) return;
   say();
   say(styled('bold', `Before and after, ${whose}:`));

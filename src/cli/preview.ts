@@ -51,7 +51,9 @@ async function showReplayed(
   const operation = REPLAYED.find((one) => one === name);
   if (operation === undefined) {
     if (OPERATIONS[name].records.length > 0)
-      throw new UsageError('--replay is not for a change of that kind');
+      throw new UsageError(
+        '--replay is for changes of roles, teams and service accounts, not for this one',
+      );
     return;
   }
   const answer = await replayed(reached, operation, input, lookBack);

@@ -57,7 +57,10 @@ export function explain(
   );
   if (inadmissible !== null) return refused(inadmissible, `The method ${method} is never let in.`);
   if (!isUnambiguousPath(path))
-    return refused('target-ambiguous', `Some servers take ${path} for another path.`);
+    return refused(
+      'target-ambiguous',
+      `Some servers read ${path} as another path, so the gate refuses it: write it without //, dot segments and escapes.`,
+    );
   const match = context.table.match(host, path, method);
   if (match.kind === 'route' && match.route.access === 'public') return publicRoute(match.route);
   const standing = standingOf(account, context.clock.wallMs());
@@ -81,7 +84,8 @@ function explainKnown(
   if (match.kind === 'none')
     return refused(
       'route-unknown',
-      `No route matches ${path} on ${host}, in every way in which a server may read it.`,
+      `No route matches ${path} on ${host}.`,
+      'Compare path and host with the routes of the gate: a path that servers may read in several ways must match one in each of them.',
     );
   if (match.kind === 'method-refused') {
     return refused(
@@ -194,7 +198,7 @@ function authorisationWords(found: Authorisation, account: Principal): readonly 
         `What stands for {${because.variable}} is not a possible name (at most 64 letters, digits, dots, hyphens and underscores, and no dot at the end), so no role can have the permission.`,
       ];
     case 'too-many':
-      return ['The call is about more than can be permitted at once.'];
+      return ['The call is about more than can be permitted at once: split it into several.'];
     case 'withheld':
       return [
         `The route is about any application, and the method may change something.`,
@@ -293,6 +297,6 @@ function ownAction(route: Route): Explanation {
   return { ...NOBODY, allowed: true, reason: 'permitted', route: route.name, because };
 }
 
-function refused(reason: RefusalReason, why: string): Explanation {
-  return { ...NOBODY, allowed: false, reason, route: null, because: [why] };
+function refused(reason: RefusalReason, ...because: readonly string[]): Explanation {
+  return { ...NOBODY, allowed: false, reason, route: null, because };
 }

@@ -65,7 +65,7 @@ export async function advise(
   mustHave(actor, 'sallyport:activity:read');
   const { trails } = context;
   if (trails === undefined)
-    throw new AdminError('unavailable', 'the record of calls cannot be read here');
+    throw new AdminError('unavailable', 'this process has no record of calls: ask a running gate');
   const { days = DEFAULTS.days, cursor = null } = input;
   const { fold, window, next } = await trails.read({ days, cursor });
   const found = new Found();

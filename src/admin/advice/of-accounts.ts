@@ -65,11 +65,12 @@ export class AccountAdvice {
     );
     if (narrowest === undefined) return [];
     const evidence = evidenceOf(account.id, permitted);
-    const words = `All ${evidence.calls} calls that ${account.name} was let in with would have been with the role ${narrowest} instead of ${account.role}.`;
+    const calls = evidence.calls === 1 ? 'The one call' : `All ${evidence.calls} calls`;
+    const words = `${calls} that ${account.name} was let in with would have been let in with the role ${narrowest} instead of ${account.role}.`;
     const details = [
       ...this.#covered(account.role),
       ...(ownIsUsed
-        ? [`It calls the administration as well: ${narrowest} gives as much of that.`]
+        ? [`It also calls the admin API, and has the same rights there with ${narrowest}.`]
         : []),
     ];
     const change = prepared.withRole(account, narrowest);

@@ -46,7 +46,7 @@ function unusedPermissions(role: Role, proxied: readonly string[], used: Used): 
   if (unused.length === 0) return [];
   const left = role.permissions.filter((pattern) => !unused.includes(pattern));
   const words = `${unused.length} of the ${role.permissions.length} permissions of the role ${role.name} ${unused.length === 1 ? 'was' : 'were'} not used: ${unused.join(', ')}.`;
-  const evidence = evidenceOf(used, [`Used were ${listed(used)}.`]);
+  const evidence = evidenceOf(used, [`What was used: ${listed(used)}.`]);
   return [
     finding('permissions-unused', role, words, evidence, prepared.withPermissions(role, left)),
   ];

@@ -39,19 +39,21 @@ export function adviceWords({
     `${counted(all, 'finding')} by ${counted(calls, 'call')} in ${counted(examined, 'event')}.`,
     ...(items.length < all ? [`At most 50 of each kind are named: ${items.length} in all.`] : []),
     ...(accountsCut
-      ? ['There are more accounts than are looked at: nothing is said of roles and teams.']
+      ? ['There are more accounts than advice looks at, so unused roles and teams are not named.']
       : []),
     ...(damaged > 0
       ? [
-          `${counted(damaged, 'account')} cannot be read, and may use anything: nothing is said of roles and teams.`,
+          `${counted(damaged, 'account')} cannot be read and may use anything, so unused roles and teams are not named.`,
         ]
       : []),
     ...(unreadable > 0 && !tooShort
-      ? ['What cannot be read may be the use of anything: nothing is said of what was not used.']
+      ? [
+          'Recorded calls that cannot be read may have used anything, so what was not used is not named.',
+        ]
       : []),
     ...(tooShort
       ? [
-          `Less than a day ${cutShort === 'too-many-kinds' ? 'was looked at' : 'is on record'}: nothing is said of what was not used.`,
+          `Less than a day ${cutShort === 'too-many-kinds' ? 'was looked at' : 'is on record'}, so what was not used is not named.`,
         ]
       : []),
   ];

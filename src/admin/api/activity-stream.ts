@@ -55,7 +55,7 @@ export async function followRoute(
   const record = requests.begin(c);
   const admission = await requests.admit(c, record, STREAM.needs);
   if (!admission.admitted)
-    return requests.deny(c, record, admission.reason, admission.known, admission.retryAfterSeconds);
+    return requests.deny(c, record, admission.reason, admission.known, admission);
   if (!(await record.decided('permitted', admission.known, null)))
     return requests.refused(c, record, { reason: 'audit-unavailable' });
   const ended = (response: Response) => {

@@ -9,6 +9,7 @@ import type { Origin } from '../../decision/origin.ts';
 import type { GuessThrottle } from '../../limits/guess-throttle.ts';
 import type { RefusalReason } from '../../refusal.ts';
 import type { RegistryView } from '../../registry/replica/port.ts';
+import { lackWords } from '../actor.ts';
 import type { Caller } from './operation.ts';
 import { type Known, NOBODY } from './recorder.ts';
 
@@ -24,6 +25,8 @@ export type Admission =
       readonly admitted: false;
       readonly reason: RefusalReason;
       readonly known: Known;
+      /** For the caller, who is known by then. */
+      readonly detail?: string;
       readonly retryAfterSeconds?: number;
     };
 
@@ -76,7 +79,7 @@ export class ApiGuard {
         : { ...refused(reason, known), retryAfterSeconds: rate.retryAfterSeconds };
     }
     if (needs !== null && !view.roleAllows(caller.principal.account.role, needs))
-      return refused('permission-denied', known);
+      return { ...refused('permission-denied', known), detail: lackWords(caller.actor, needs) };
     return { admitted: true, caller, known };
   }
 

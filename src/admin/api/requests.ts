@@ -246,8 +246,8 @@ export class Requests {
   }
 
   async #deny(c: ApiContext, record: AdminCallRecord, admission: Denied): Promise<Response> {
-    const { reason, known, retryAfterSeconds } = admission;
-    return this.deny(c, record, reason, known, retryAfterSeconds);
+    const { reason, known, ...more } = admission;
+    return this.deny(c, record, reason, known, more);
   }
 
   /** A "no" to a request as a whole: written down before it is said. */
@@ -256,14 +256,15 @@ export class Requests {
     record: AdminCallRecord,
     reason: RefusalReason,
     known: Known,
-    retryAfterSeconds?: number,
+    { detail, retryAfterSeconds }: Pick<Denied, 'detail' | 'retryAfterSeconds'> = {},
   ): Promise<Response> {
     const headers =
       retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
     const { status } = problemOf({ reason }, record.id);
     if (!(await record.decided(reason, known, status)))
       return this.#refused(c, record, { reason: 'audit-unavailable' });
-    return this.#refused(c, record, { reason, headers });
+    const said = detail === undefined ? {} : { detail };
+    return this.#refused(c, record, { reason, headers, ...said });
   }
 
   /** Paths and methods that there are not. */

@@ -128,8 +128,12 @@ export class ApiClient {
     if (typeof reason !== 'string')
       return this.#unavailable(method, `it answered ${status}, not like a gate of this version`);
     if (status === 401)
-      return new AdminError('forbidden', `${this.#where} does not accept the token (${reason})`);
-    const message = typeof detail === 'string' ? detail : `${title ?? 'refused'} (${reason})`;
+      return new AdminError(
+        'forbidden',
+        `${this.#where} does not accept the token (${reason}): it is of another gate, or was rotated, has expired or is deactivated`,
+      );
+    const words = typeof detail === 'string' ? detail : `${title ?? 'refused'} (${reason})`;
+    const message = status === 403 ? `${words} (at ${this.#where})` : words;
     return new AdminError(codeOf(status, reason), message, {
       faults: faults ?? [],
       users: users ?? [],

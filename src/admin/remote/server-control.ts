@@ -141,5 +141,7 @@ async function* follow(
 
 function asUnavailable(error: unknown): AdminError {
   if (error instanceof AdminError) return error;
-  return new AdminError('unavailable', 'the stream of events broke off', { cause: error });
+  return new AdminError('unavailable', 'the stream of events broke off: follow it again', {
+    cause: error,
+  });
 }

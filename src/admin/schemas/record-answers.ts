@@ -39,7 +39,7 @@ export const requestStory = component(
         totalMs: z.number(),
         gateMs: ms.describe('The gate’s part.'),
         upstreamMs: ms.describe('The upstream’s part, until the head of its response.'),
-        restMs: ms.describe('Contents on their way, at the pace of both ends.'),
+        restMs: ms.describe('Transfer of the bodies, at the pace of both ends.'),
       })
       .nullable()
       .describe('In milliseconds; null: it has not ended, or was not measured.'),
@@ -49,7 +49,7 @@ export const requestStory = component(
         name: z.string(),
         before: events,
         after: events,
-        reached: z.boolean().describe('False: too much has happened since to look for them.'),
+        reached: z.boolean().describe('False: too much has been recorded since to look for them.'),
       })
       .nullable()
       .describe('What else the same account did, or came from the same address: newest first.'),

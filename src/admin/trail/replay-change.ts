@@ -75,7 +75,7 @@ export async function replayChange(
   mustHave(actor, 'sallyport:activity:read');
   const { store, clock, instance, trails } = context;
   if (trails === undefined)
-    throw new AdminError('unavailable', 'the record of calls cannot be read here');
+    throw new AdminError('unavailable', 'this process has no record of calls: ask a running gate');
   const made: Rehearsed[] = [];
   const rehearsal = rehearsalOf(store, (one) => void made.push(one));
   const before = await reading(() => rehearsal.snapshot());

@@ -7,7 +7,7 @@ export function timingBar({ totalMs, gateMs, upstreamMs, restMs }: StoryTiming):
   const parts = [
     { name: 'gate', words: 'Gate', ms: gateMs },
     { name: 'upstream', words: 'Upstream, until it responded', ms: upstreamMs },
-    { name: 'rest', words: 'Contents on their way', ms: restMs },
+    { name: 'rest', words: 'Transfer of the bodies', ms: restMs },
   ].flatMap(({ ms, ...part }) => (ms === null ? [] : [{ ...part, ms }]));
   const total = html`<strong>${msWords(totalMs)}</strong> from the first byte of the request to the last of the response`;
   if (parts.length === 0) return html`<p>${total}</p>`;
