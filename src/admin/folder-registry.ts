@@ -5,16 +5,7 @@ import type { Clock } from '../clock.ts';
 import { openEmbeddedRegistry } from '../registry/embedded/registry.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { ServedRegistry } from '../registry/served.ts';
-
-export const EMBEDDED_FILES = {
-  registry: 'registry.db',
-  audit: 'audit.db',
-  sessions: 'sessions.db',
-  stats: 'stats.db',
-  tries: 'tries.db',
-  webhooks: 'webhooks.db',
-  usage: 'usage.db',
-} as const;
+import { EMBEDDED_FILES } from './embedded-files.ts';
 
 /** An embedded registry, and what its folder remembers of it. */
 export interface FolderRegistry {

@@ -16,3 +16,6 @@ export const FIELD_LIMITS = {
 
 /** An overlap is for handing a token over, not for having two: a week at most. */
 export const OVERLAP_MOST_MS = 7 * 86_400_000;
+
+/** Days of recorded calls that may be looked back on. */
+export const TRAIL_DAYS_MOST = 90;

@@ -1,5 +1,8 @@
-import { type Cell, CSV_HEADER, csvLine, csvRow } from '../audit/export/csv.ts';
+import { CSV_HEADER, csvRow } from '../audit/export/csv.ts';
+import type { WebhookView } from '../webhooks/desk.ts';
 import type { MatrixCell, MatrixRow } from './access-matrix.ts';
+import type { WaitingView } from './approvals/approvals.ts';
+import { type Columns, type CsvList, linesOf, listOf } from './csv-list.ts';
 import { AdminError } from './error.ts';
 import type { InstancesView } from './instances.ts';
 import { bindingWords } from './restriction.ts';
@@ -7,43 +10,7 @@ import type { UsageFigures, UsagePoint, UsageTopItem } from './usage.ts';
 import type { AccountView, ListedRole, ListedTeam, TeamMember } from './views.ts';
 import type { WhoCan } from './who-can.ts';
 
-/** Every list as a table for spreadsheets: a header, then a line for each item (RFC 4180). */
-export interface CsvList<Item> {
-  readonly header: string;
-  line(item: Item): string;
-  readonly names: readonly string[];
-  /** The cells of its lines. */
-  rows(item: Item): readonly (readonly Cell[])[];
-}
-
-type Columns<Item> = readonly (readonly [name: string, value: (item: Item) => Cell])[];
-
-function listOf<Item>(columns: Columns<Item>): CsvList<Item> {
-  const names = columns.map(([name]) => name);
-  const cells = (item: Item) => columns.map(([, value]) => value(item));
-  return {
-    header: csvLine(names),
-    line: (item) => csvLine(cells(item)),
-    names,
-    rows: (item) => [cells(item)],
-  };
-}
-
 type MatrixLine = MatrixCell & Pick<MatrixRow, 'account' | 'standing'>;
-
-/** Several lines for each item. */
-function linesOf<Item, Line>(
-  spread: (item: Item) => readonly Line[],
-  columns: Columns<Line>,
-): CsvList<Item> {
-  const { header, line, names, rows } = listOf(columns);
-  return {
-    header,
-    line: (item) => spread(item).map(line).join(''),
-    names,
-    rows: (item) => spread(item).flatMap(rows),
-  };
-}
 
 const FIGURES = [
   ['calls', ({ calls }) => calls],
@@ -145,6 +112,23 @@ export const CSV_LISTS = {
     ['lag', ({ lag }) => lag],
     ['auditKey', ({ auditKey }) => auditKey],
   ]),
+  approvals: listOf<WaitingView>([
+    ['id', ({ id }) => id],
+    ['proposedBy', ({ proposedBy }) => proposedBy.name],
+    ['proposedById', ({ proposedBy }) => proposedBy.id],
+    ['via', ({ proposedBy }) => proposedBy.via],
+    ['proposedAt', ({ proposedAt }) => proposedAt],
+    ['expiresAt', ({ expiresAt }) => expiresAt],
+    ['roles', ({ roles }) => roles.join(' ')],
+    ['changes', ({ changes }) => changes.map(({ kind, name }) => `${kind}:${name}`).join(' ')],
+  ]),
+  webhooks: listOf<WebhookView>([
+    ['name', ({ name }) => name],
+    ['url', ({ url }) => url],
+    ['secrets', ({ secrets }) => secrets],
+    ['networks', ({ networks }) => networks?.join(' ') ?? 'public'],
+    ['events', ({ events }) => events.join(' ')],
+  ]),
 } as const;
 
 export type CsvListName = keyof typeof CSV_LISTS;
@@ -153,17 +137,6 @@ export type CsvListName = keyof typeof CSV_LISTS;
 export function csvLines(list: CsvListName, items: readonly unknown[]): string {
   const { line } = CSV_LISTS[list] as CsvList<unknown>;
   return items.map((item) => line(item)).join('');
-}
-
-/** The same columns for a terminal: `tokenCreatedAt` is TOKEN CREATED AT, and nothing is `-`. */
-export function wideCells(list: CsvListName, items: readonly unknown[]) {
-  const { names, rows } = CSV_LISTS[list] as CsvList<unknown>;
-  const headings = names.map((name) => name.replace(/(?=[A-Z])/g, ' ').toUpperCase());
-  const text = (cell: Cell) => (cell === null || cell === undefined || cell === '' ? '-' : cell);
-  return {
-    headings,
-    rows: items.flatMap(rows).map((cells) => cells.map((cell) => String(text(cell)))),
-  };
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { AccountAnswer } from '../admin/accounts.ts';
-import { RECEIPT_WAIT } from '../admin/context.ts';
-import { type CommonOptions, duration } from './options.ts';
+import { RECEIPT_WAIT, type Receipted } from '../admin/context.ts';
+import { type CommonOptions, duration, given } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
 import { say, sayJson } from './terminal.ts';
@@ -28,14 +27,46 @@ export function unapproved(command: Command): Command {
   );
 }
 
-/** A change to an account, and one line about it. */
-export async function act(
+/** For commands that could take administration away from everybody. */
+export function lastOne(command: Command): Command {
+  return command.option(
+    '--leave-no-administrator',
+    'do it even if no administrator remains (only on the store itself)',
+  );
+}
+
+/** What such a command is to wait for, and whether it may leave nobody. */
+export function taking({ wait, leaveNoAdministrator }: CommonOptions) {
+  return { ...given('waitMs', wait), ...given('leaveNoAdministrator', leaveNoAdministrator) };
+}
+
+/** @param say what to say where nothing is said */
+export function mustChange(edited: object, command: Command, say: string): void {
+  if (Object.keys(edited).length === 0) command.error(`error: nothing to change: say ${say}`);
+}
+
+interface Changed extends Receipted {
+  readonly changed: boolean;
+}
+export type Work = (reached: Reached) => Promise<Changed>;
+
+/** A change, and one line about it. */
+export async function change(options: CommonOptions, done: string, work: Work): Promise<void> {
+  await tell(options, { done, nothing: 'Nothing had to be changed.' }, work);
+}
+
+/** What brings something into a state, in which it may have been before: the line says which. */
+export async function act(options: CommonOptions, state: string, work: Work): Promise<void> {
+  await tell(options, { done: state, nothing: `${state} Nothing had to be changed.` }, work);
+}
+
+async function tell(
   options: CommonOptions,
-  done: string,
-  work: (reached: Reached) => Promise<AccountAnswer>,
+  { done, nothing }: { readonly done: string; readonly nothing: string },
+  work: Work,
 ): Promise<void> {
   const answer = await withReach(options, true, work);
   if (options.json === true) sayJson(answer);
-  else say(answer.changed ? done : `${done} Nothing had to be changed.`);
+  else say(answer.changed ? done : nothing);
   noteReceipt(answer.revocation);
 }

@@ -4,7 +4,7 @@ import type { BulkAnswer, BulkChange, BulkItem } from '../admin/bulk.ts';
 import { AdminError } from '../admin/error.ts';
 import { BULK_MOST } from '../admin/schemas/inputs.ts';
 import type { AccountView } from '../admin/views.ts';
-import { waiting } from './account-act.ts';
+import { mustChange, waiting } from './account-act.ts';
 import { filterOf, type ListOptions, pagesOf, withFilters } from './account-list.ts';
 import { UsageError } from './exit.ts';
 import { examples, expiry, given, leaf, membership } from './options.ts';
@@ -118,10 +118,8 @@ function changeIn(options: BulkOptions, command: Command): BulkChange {
     ...given('join', join[0]),
     ...given('leave', options.leave),
   };
-  if (Object.keys(change).length === 0)
-    command.error(
-      'error: nothing to change: say --deactivate, --activate, --set-expires, --set-role, --join or --leave',
-    );
+  const all = '--deactivate, --activate, --set-expires, --set-role, --join or --leave';
+  mustChange(change, command, all);
   return change;
 }
 

@@ -12,9 +12,9 @@ import {
   examples,
   given,
   leaf,
-  withCsv,
   withLimit,
   withNames,
+  withTable,
 } from './options.ts';
 import { progressBar } from './progress.ts';
 import { type Reached, withReach } from './reach.ts';
@@ -63,7 +63,7 @@ export function addListAndShow(parent: Command, kind: AccountKind): void {
 
 function addList(parent: Command, kind: AccountKind, noun: string): void {
   const summary = `list the ${noun}; with filters, those to which all of them apply`;
-  const list = withWatch(withLimit(withCsv(withFilters(leaf(parent, 'list', summary), kind))))
+  const list = withWatch(withLimit(withTable(withFilters(leaf(parent, 'list', summary), kind))))
     .addOption(new Option('--sort <column>', 'default: name').choices(LIST_SORTS))
     .option('--reverse', 'in descending order')
     .action(watched((options: ListOptions) => runList(options, kind, noun)));
@@ -212,7 +212,7 @@ function widePrinter(): Printer {
       accounts.push(...more);
     },
     end: () => {
-      if (accounts.length > 0) sayWide('accounts', accounts);
+      if (accounts.length > 0) sayWide(CSV_LISTS.accounts, accounts);
     },
   };
 }

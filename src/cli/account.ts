@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AccountKind, TeamMembership } from '../account/model.ts';
 import { OVERLAP_MOST_MS } from '../admin/limits.ts';
-import { act, dangerous, unapproved } from './account-act.ts';
+import { act, change, dangerous, lastOne, mustChange, taking, unapproved } from './account-act.ts';
 import { addBind } from './account-bind.ts';
 import { addBulk } from './account-bulk.ts';
 import { addListAndShow } from './account-list.ts';
@@ -160,19 +160,6 @@ async function closeOverlap(name: string, options: RotateOptions): Promise<void>
   );
 }
 
-/** For commands that could take administration away from everybody. */
-export function lastOne(command: Command): Command {
-  return command.option(
-    '--leave-no-administrator',
-    'do it even if no administrator remains (only on the store itself)',
-  );
-}
-
-/** What such a command is to wait for, and whether it may leave nobody. */
-export function taking({ wait, leaveNoAdministrator }: CommonOptions) {
-  return { ...given('waitMs', wait), ...given('leaveNoAdministrator', leaveNoAdministrator) };
-}
-
 export function addStanding(parent: Command, kind: AccountKind): void {
   const example = (words: string) =>
     `sallyport ${parent.name()} ${words.replace('NAME', exampleName(kind))}`;
@@ -233,18 +220,16 @@ export function addEdit(parent: Command, kind: AccountKind): void {
     .option('--role <role>', 'default role')
     .option('--expires <when>', 'when it stops working: 90d, 2030-01-31, never', expiry)
     .action(async (name: string, options: EditOptions, command: Command) => {
-      const change = {
+      const edited = {
         ...given('description', options.description),
         ...given('role', options.role),
         ...given('expiresAt', options.expires),
         ...given('allowedNetworks', options.allowedNetwork),
       };
-      if (Object.keys(change).length === 0)
-        command.error(
-          `error: nothing to change: say --description, --role${kind === 'service' ? ', --expires or --allowed-network' : ' or --expires'}`,
-        );
-      await act(options, `Changed ${name}.`, ({ control, actor }) =>
-        control.administration.editAccount(actor, { name, kind, ...change, ...taking(options) }),
+      const more = kind === 'service' ? ', --expires or --allowed-network' : ' or --expires';
+      mustChange(edited, command, `--description, --role${more}`);
+      await change(options, `Changed ${name}.`, ({ control, actor }) =>
+        control.administration.editAccount(actor, { name, kind, ...edited, ...taking(options) }),
       );
     });
   examples(

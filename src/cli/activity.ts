@@ -100,7 +100,7 @@ export async function readEvents(account: AccountRef | null, options: ReadOption
       note(
         Object.keys(filterOf(options)).length === 0
           ? 'nothing has been recorded yet'
-          : 'nothing like that has been recorded',
+          : 'no recorded event matches',
       );
     for (const event of events) show(event);
   });

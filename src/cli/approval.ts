@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import type { WaitingView } from '../admin/approvals/approvals.ts';
+import { CSV_LISTS } from '../admin/lists-csv.ts';
 import { waiting } from './account-act.ts';
-import { type CommonOptions, examples, given, group, leaf } from './options.ts';
+import { asList } from './lists.ts';
+import { watched, withWatch } from './looking.ts';
+import { type CommonOptions, examples, given, group, leaf, withNames } from './options.ts';
 import { type Reached, withReach } from './reach.ts';
 import { noteReceipt } from './receipt.ts';
 import { differencesOf, markOf } from './record-difference.ts';
-import { confirm, details, note, say, sayJson, table, visible } from './terminal.ts';
+import { confirm, details, note, say, sayJson, visible } from './terminal.ts';
 
 /** `approval`: changes to protected roles that wait for a second administrator. */
 export function addApprovalCommands(program: Command): void {
@@ -14,13 +17,34 @@ export function addApprovalCommands(program: Command): void {
     'approval',
     'changes to protected roles, which wait for a second administrator',
   );
-  const list = leaf(approval, 'list', 'list the changes that wait').action(listWaiting);
-  examples(list, 'sallyport approval list --server https://gate.example:9443');
-  const show = leaf(
-    approval,
-    'show <id>',
-    'show a change that waits: each record before and after it',
-  ).action((id: string, options: CommonOptions) => showWaiting(id, options));
+  const list = asList(
+    leaf(approval, 'list', 'list the changes that wait'),
+    {
+      key: 'approvals',
+      columns: CSV_LISTS.approvals,
+      name: ({ id }) => id,
+      headings: ['ID', 'PROPOSED BY', 'UNTIL', 'ROLES', 'CHANGES'],
+      row: (one) => [
+        one.id,
+        one.proposedBy.name,
+        one.expiresAt,
+        one.roles.join(' '),
+        targetsOf(one),
+      ],
+      none: 'nothing waits for approval',
+    },
+    ({ control, actor }) => control.administration.listApprovals(actor, {}),
+  );
+  examples(
+    list,
+    'sallyport approval list --server https://gate.example:9443',
+    'sallyport approval list -o name | xargs -n 1 sallyport approval show',
+  );
+  const show = withWatch(
+    leaf(approval, 'show <id>', 'show a change that waits: each record before and after it'),
+  );
+  show.action(watched(showWaiting));
+  withNames(show, (told: { readonly approval: WaitingView }) => [told.approval.id]);
   examples(show, 'sallyport approval show 3f8a1c09be52');
   const approve = waiting(
     leaf(approval, 'approve <id>', 'approve a change that somebody else has proposed'),
@@ -35,24 +59,6 @@ export function addApprovalCommands(program: Command): void {
     .option('--yes', 'do not ask')
     .action((id: string, options: CommonOptions) => withdrawWaiting(id, options));
   examples(withdraw, 'sallyport approval withdraw 3f8a1c09be52 --yes');
-}
-
-async function listWaiting(options: CommonOptions): Promise<void> {
-  await withReach(options, false, async ({ control, actor }) => {
-    const { approvals } = await control.administration.listApprovals(actor, {});
-    if (options.json === true) return sayJson({ approvals });
-    if (approvals.length === 0) return note('Nothing waits for approval.');
-    table(
-      ['ID', 'PROPOSED BY', 'UNTIL', 'ROLES', 'CHANGES'],
-      approvals.map((one) => [
-        one.id,
-        one.proposedBy.name,
-        one.expiresAt,
-        one.roles.join(' '),
-        targetsOf(one),
-      ]),
-    );
-  });
 }
 
 /** The first of them by name. */

@@ -1,8 +1,8 @@
 import { compilePermissions, exceeds } from '../account/permission.ts';
 import type { Config } from '../config/schema.ts';
 import type { Finding } from '../store/redis-finding.ts';
-import { failureOf } from './exit.ts';
 import { EXIT } from './exit-code.ts';
+import { failureOf } from './failure.ts';
 import { type Reached, withReach } from './reach.ts';
 
 /** Accounts of one role that are looked at: two are enough. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { redisSettings } from '../admin/stores.ts';
+import { redisSettings } from '../admin/store-settings.ts';
 import { systemClock } from '../clock.ts';
 import type { Config, RedisStoreConfig } from '../config/schema.ts';
 import { StoreUnavailable } from '../store/fault.ts';

@@ -106,8 +106,8 @@ const COMMANDS: ReadonlyMap<string, Known> = new Map([
     async () => (await import('./explain.ts')).addExplainCommand,
   ),
   known(
-    'who-can [options] <method> <path>',
-    'which accounts would be let in with this call?',
+    'who-can [options] [method] [path]',
+    'which accounts would be let in with this call, or have a permission where?',
     async () => (await import('./who-can.ts')).addWhoCanCommand,
   ),
   known(

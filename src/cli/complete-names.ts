@@ -5,7 +5,6 @@ import { NAMED, type Named } from './completion-tree.ts';
 import { wordsOf } from './line-words.ts';
 import { readContexts } from './place/contexts-file.ts';
 import { placeOf, type StoreOptions } from './place/place.ts';
-import { type Reached, withReach } from './reach.ts';
 import { snapshotOf, writeOut } from './screen/out.ts';
 
 /** Names that a shell is offered; and how long it waits for them, from the start of the process. */
@@ -54,35 +53,7 @@ async function asked(kind: Exclude<Named, 'context'>, prefix: string, line: stri
   if (options === null) return [];
   const place = placeOf(options);
   if (place.server !== null && place.token.mayAsk) return [];
-  return withReach(options, false, (reached) => ASKED[kind](reached, prefix));
-}
-
-const ASKED: Readonly<
-  Record<
-    Exclude<Named, 'context'>,
-    (reached: Reached, prefix: string) => Promise<readonly string[]>
-  >
-> = {
-  account: (reached, prefix) => accounts(reached, 'service', prefix),
-  user: (reached, prefix) => accounts(reached, 'user', prefix),
-  role: async ({ control, actor }) =>
-    (await control.administration.listRoles(actor, {})).map(({ name }) => name),
-  team: async ({ control, actor }) =>
-    (await control.administration.listTeams(actor, {})).map(({ name }) => name),
-  application: async ({ control, actor }) =>
-    (await control.administration.listTeams(actor, {})).flatMap((team) => team.applications),
-  instance: async ({ control, actor }) =>
-    (await control.administration.listInstances(actor, {})).items.map(({ instance }) => instance),
-};
-
-async function accounts(
-  { control, actor }: Reached,
-  kind: 'service' | 'user',
-  prefix: string,
-): Promise<readonly string[]> {
-  const query = { kind, limit: NAMES_MOST, ...(prefix === '' ? {} : { namePrefix: prefix }) };
-  const { items } = await control.administration.listAccounts(actor, query);
-  return items.map(({ name }) => name);
+  return (await import('./names-at.ts')).namesAt(place, kind, { prefix, most: NAMES_MOST });
 }
 
 const PLACES = {

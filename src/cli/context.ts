@@ -1,8 +1,17 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { listOf } from '../admin/csv-list.ts';
 import { UsageError } from './exit.ts';
+import { type List, sayList, withForms } from './lists.ts';
 import { paged, withPager } from './looking.ts';
-import { examples, group, type OutputOptions, withNames } from './options.ts';
+import {
+  type CommonOptions,
+  examples,
+  group,
+  type OutputOptions,
+  withLimit,
+  withNames,
+} from './options.ts';
 import { withOutput } from './output/format.ts';
 import {
   type Context,
@@ -14,7 +23,7 @@ import {
 } from './place/contexts-file.ts';
 import { serverUrl } from './place/server-url.ts';
 import { tokenSourceOf } from './place/token-source.ts';
-import { details, note, say, sayJson, table } from './terminal.ts';
+import { details, say, sayJson } from './terminal.ts';
 
 interface AddOptions extends OutputOptions {
   readonly config?: string;
@@ -37,6 +46,21 @@ interface Shown {
   readonly caFile: string | null;
 }
 
+const CONTEXTS: List<'contexts', Shown> = {
+  key: 'contexts',
+  columns: listOf([
+    ['name', ({ name }) => name],
+    ['inUse', ({ inUse }) => String(inUse)],
+    ['place', ({ place }) => place],
+    ['token', ({ token }) => token],
+    ['caFile', ({ caFile }) => caFile],
+  ]),
+  name: ({ name }) => name,
+  headings: ['IN USE', 'NAME', 'PLACE', 'TOKEN'],
+  row: ({ inUse, name, place, token }) => [inUse ? '*' : '', name, place, token ?? '-'],
+  none: 'there are no contexts yet: "sallyport context add" makes one',
+};
+
 export function addContextCommands(program: Command): void {
   const context = group(
     program,
@@ -55,26 +79,12 @@ function own(parent: Command, usage: string, summary: string): Command {
 }
 
 function addList(context: Command): void {
-  const list = withPager(own(context, 'list', 'list the contexts'));
-  withNames(list, ({ contexts }: { readonly contexts: readonly Shown[] }) =>
-    contexts.map(({ name }) => name),
-  );
+  const list = withPager(withLimit(withForms(own(context, 'list', 'list the contexts'), CONTEXTS)));
   list.action(
-    paged(async (options: OutputOptions) => {
+    paged(async (options: CommonOptions) => {
       const known = readContexts();
       const contexts = Object.keys(known.contexts).map((name) => shown(known, name));
-      if (options.json === true) return sayJson({ contexts });
-      if (contexts.length === 0)
-        return note('there are no contexts yet: "sallyport context add" makes one');
-      table(
-        ['IN USE', 'NAME', 'PLACE', 'TOKEN'],
-        contexts.map(({ inUse, name, place, token }) => [
-          inUse ? '*' : '',
-          name,
-          place,
-          token ?? '-',
-        ]),
-      );
+      sayList(options, CONTEXTS, { contexts });
     }),
   );
   examples(list, 'sallyport context list');

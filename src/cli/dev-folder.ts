@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { EMBEDDED_FILES } from '../admin/folder-registry.ts';
+import { EMBEDDED_FILES } from '../admin/embedded-files.ts';
 
 /** What `sallyport dev` keeps, and leaves for the commands beside it. */
 export const DEV_DATA_DIR = 'data';

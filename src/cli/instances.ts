@@ -1,45 +1,30 @@
 import type { Command } from 'commander';
-import type { InstancesView } from '../admin/instances.ts';
-import { watched, withWatch } from './looking.ts';
-import {
-  type CommonOptions,
-  examples,
-  leaf,
-  limited,
-  withCsv,
-  withLimit,
-  withNames,
-} from './options.ts';
-import { withReach } from './reach.ts';
-import { note, sayCsv, sayJson, sayWide, table } from './terminal.ts';
+import { CSV_LISTS } from '../admin/lists-csv.ts';
+import { asList } from './lists.ts';
+import { examples, leaf } from './options.ts';
 
 export function addInstancesCommand(program: Command): void {
   const summary = 'the running gates: their leases, and how far each has come';
-  const instances = withWatch(withLimit(withCsv(leaf(program, 'instances', summary)))).action(
-    watched(async (options: CommonOptions) => {
-      await withReach(options, false, async ({ control, actor }) => {
-        const found = await control.administration.listInstances(actor, {});
-        const answer = { ...found, items: limited(found.items, options.limit) };
-        if (options.csv === true) return sayCsv('instances', answer.items);
-        if (options.json === true) return sayJson(answer);
-        if (answer.items.length === 0) return note('no gate is running on this registry');
-        if (options.output?.kind === 'wide') return sayWide('instances', answer.items);
-        table(
-          ['INSTANCE', 'VERSION', 'LEASE', 'ENDS IN', 'APPLIED', 'BEHIND', 'AUDIT KEY'],
-          answer.items.map((one) => [
-            one.instance,
-            one.version,
-            seconds(one.leaseMs),
-            seconds(one.leaseRemainingMs),
-            one.appliedSeq === null ? '-' : String(one.appliedSeq),
-            one.lag === null ? 'unknown' : String(one.lag),
-            one.auditKey ?? '-',
-          ]),
-        );
-      });
-    }),
+  const instances = asList(
+    leaf(program, 'instances', summary),
+    {
+      key: 'items',
+      columns: CSV_LISTS.instances,
+      name: ({ instance }) => instance,
+      headings: ['INSTANCE', 'VERSION', 'LEASE', 'ENDS IN', 'APPLIED', 'BEHIND', 'AUDIT KEY'],
+      row: (one) => [
+        one.instance,
+        one.version,
+        seconds(one.leaseMs),
+        seconds(one.leaseRemainingMs),
+        one.appliedSeq === null ? '-' : String(one.appliedSeq),
+        one.lag === null ? 'unknown' : String(one.lag),
+        one.auditKey ?? '-',
+      ],
+      none: 'no gate is running on this registry',
+    },
+    ({ control, actor }) => control.administration.listInstances(actor, {}),
   );
-  withNames(instances, ({ items }: InstancesView) => items.map(({ instance }) => instance));
   examples(
     instances,
     'sallyport instances --config sallyport.yaml',

@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { failureOf } from './exit.ts';
 import { EXIT } from './exit-code.ts';
 import { withoutSecrets } from './place/without-secrets.ts';
 import { pageBy } from './screen/out.ts';
@@ -42,13 +41,16 @@ export function watched<Words extends readonly unknown[]>(run: Run<Words>): Run<
   return async (...words) => {
     const { watch: asked } = (words.at(-1) as Command).opts<{ readonly watch?: number | true }>();
     if (asked === undefined) return once(...words);
+    const { failureOf } = await import('./failure.ts');
+    const failed = (error: unknown) => {
+      const { code, lines } = failureOf(error);
+      return {
+        lines: lines.map((line) => `sallyport: ${line}`),
+        mayPass: code === EXIT.unreachable,
+      };
+    };
     await watch(() => run(...words), asked === true ? WATCH.usual : asked, failed);
   };
-}
-
-function failed(error: unknown) {
-  const { code, lines } = failureOf(error);
-  return { lines: lines.map((line) => `sallyport: ${line}`), mayPass: code === EXIT.unreachable };
 }
 
 function readSeconds(text: string): number {

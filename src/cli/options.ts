@@ -143,8 +143,13 @@ export function given<Name extends string, Value>(
 /**
  * For commands that list something: as a table with all its columns, for people or spreadsheets.
  */
+export function withTable(command: Command): Command {
+  return withCsv(withFormats(command, 'wide'));
+}
+
+/** The table for spreadsheets alone, where it has more columns than anybody reads on a screen. */
 export function withCsv(command: Command): Command {
-  return withFormats(command, 'wide', 'csv').addOption(
+  return withFormats(command, 'csv').addOption(
     new Option('--csv', 'short for -o csv: for spreadsheets (RFC 4180)').conflicts('output'),
   );
 }

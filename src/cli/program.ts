@@ -37,7 +37,7 @@ async function isRead(): Promise<void> {
 /** Every room has faults of its own: they are known once there is one. */
 async function told(error: unknown): Promise<number> {
   const [{ failureOf }, { note }] = await Promise.all([
-    import('./exit.ts'),
+    import('./failure.ts'),
     import('./terminal.ts'),
   ]);
   const { code, lines } = failureOf(error);

@@ -5,6 +5,12 @@ import type { Place } from './place/place.ts';
 
 export type { StoreOptions } from './place/place.ts';
 
+/**
+ * `true`: a change is about to be made, so a data folder that has never held a registry gets one;
+ * `any`: what is asked is about the registry itself, which need not be there.
+ */
+export type Purpose = boolean | 'any';
+
 /** How a command that shows first what it would do goes about. */
 export interface AskedOptions {
   readonly yes?: boolean;

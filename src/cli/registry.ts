@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { prepareForMarker } from '../admin/stores.ts';
+import { prepareForMarker } from '../admin/marker-folder.ts';
 import { damageFound, type Verification } from '../admin/verify.ts';
 import { Refused, UsageError } from './exit.ts';
 import { examples, group, leaf } from './options.ts';

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { TRAIL_DAYS_MOST } from '../admin/limits.ts';
 import type { TrailWindow } from '../admin/trail/port.ts';
 import type { ReplayItem, ReplayPart } from '../admin/trail/replay.ts';
 import type { Replay, Replayed } from '../admin/trail/replay-change.ts';
-import { DAYS_MOST } from '../admin/trail/trails.ts';
 import { replayLimits, replayWords } from '../admin/trail/words.ts';
 import { progressBar } from './progress.ts';
 import type { Reached } from './reached.ts';
@@ -11,8 +11,8 @@ import { note, say, table } from './terminal.ts';
 /** `7d`, or `7` */
 export function days(value: string): number {
   const count = Number(/^(\d{1,2})d?$/.exec(value)?.[1] ?? 0);
-  if (count < 1 || count > DAYS_MOST)
-    throw new InvalidArgumentError(`Say days, such as 7d: 1d to ${DAYS_MOST}d.`);
+  if (count < 1 || count > TRAIL_DAYS_MOST)
+    throw new InvalidArgumentError(`Say days, such as 7d: 1d to ${TRAIL_DAYS_MOST}d.`);
   return count;
 }
 

@@ -1,23 +1,14 @@
 import type { Command } from 'commander';
+import { CSV_LISTS } from '../admin/lists-csv.ts';
 import type { ListedTeam } from '../admin/views.ts';
-import { dangerous } from './account-act.ts';
+import { change, dangerous, mustChange } from './account-act.ts';
+import { asList } from './lists.ts';
 import { watched, withWatch } from './looking.ts';
-import {
-  type CommonOptions,
-  examples,
-  given,
-  group,
-  leaf,
-  limited,
-  several,
-  withCsv,
-  withLimit,
-  withNames,
-} from './options.ts';
+import { type CommonOptions, examples, given, group, leaf, several, withNames } from './options.ts';
+import { addDelete, inDoubt, withDescription } from './policy.ts';
 import { withReach } from './reach.ts';
 import { withReplay } from './replay.ts';
-import { inDoubt, report } from './role.ts';
-import { askFirst, details, note, sayCsv, sayJson, sayWide, table } from './terminal.ts';
+import { details, sayJson } from './terminal.ts';
 
 interface TeamOptions extends CommonOptions {
   readonly application?: readonly string[];
@@ -28,37 +19,39 @@ interface TeamOptions extends CommonOptions {
 
 export function addTeamCommands(program: Command): void {
   const team = group(program, 'team', 'teams: applications, and who has which role on them');
-  addChanges(team);
-  const list = withWatch(withLimit(withCsv(leaf(team, 'list', 'list the teams'))));
-  withNames(list, ({ teams }: { readonly teams: readonly ListedTeam[] }) =>
-    teams.map(({ name }) => name),
+  addCreate(team);
+  addEdit(team);
+  addDelete(
+    team,
+    { summary: 'delete a team that has no members', example: 'sallyport team delete payments' },
+    ({ control, actor }, removal) => control.administration.deleteTeam(actor, removal),
   );
-  list.action(watched(listTeams));
-  examples(list, 'sallyport team list', 'sallyport team list -o name');
+  addList(team);
   const show = withWatch(leaf(team, 'show <name>', 'show a team and its members'));
   show.action(watched(showTeam));
   withNames(show, (told: { readonly team: ListedTeam }) => [told.team.name]);
   examples(show, 'sallyport team show payments');
 }
 
-async function listTeams(options: CommonOptions): Promise<void> {
-  await withReach(options, false, async ({ control, actor }) => {
-    const teams = limited(await control.administration.listTeams(actor, {}), options.limit);
-    if (options.csv === true) sayCsv('teams', teams);
-    else if (options.json === true) sayJson({ teams });
-    else if (options.output?.kind === 'wide') sayWide('teams', teams);
-    else if (teams.length === 0) note('there are no teams yet');
-    else
-      table(
-        ['NAME', 'MEMBERS', 'APPLICATIONS', 'DESCRIPTION'],
-        teams.map((t) => [
-          t.name,
-          String(t.memberCount),
-          t.applications.join(' ') || '-',
-          t.description,
-        ]),
-      );
-  });
+function addList(team: Command): void {
+  const list = asList(
+    leaf(team, 'list', 'list the teams'),
+    {
+      key: 'teams',
+      columns: CSV_LISTS.teams,
+      name: ({ name }) => name,
+      headings: ['NAME', 'MEMBERS', 'APPLICATIONS', 'DESCRIPTION'],
+      row: ({ name, memberCount, applications, description }) => [
+        name,
+        String(memberCount),
+        applications.join(' ') || '-',
+        description,
+      ],
+      none: 'there are no teams yet',
+    },
+    async ({ control, actor }) => ({ teams: await control.administration.listTeams(actor, {}) }),
+  );
+  examples(list, 'sallyport team list', 'sallyport team list -o name');
 }
 
 async function showTeam(name: string, options: CommonOptions): Promise<void> {
@@ -82,76 +75,49 @@ async function showTeam(name: string, options: CommonOptions): Promise<void> {
   });
 }
 
-function addChanges(team: Command): void {
-  const create = leaf(team, 'create <name>', 'create a team')
-    .option(
+function addCreate(team: Command): void {
+  const create = withDescription(
+    leaf(team, 'create <name>', 'create a team').option(
       '--application <application>',
       'an application that it owns (repeat, or use commas)',
       several,
-    )
-    .option('--description <text>', 'in plain words, at most 500 characters')
-    .action(async (name: string, options: TeamOptions) => {
-      const input = {
-        name,
-        ...given('applications', options.application),
-        ...given('description', options.description),
-      };
-      await withReach(options, true, async ({ control, actor }) => {
-        report(
-          options,
-          await control.administration.createTeam(actor, input),
-          `Created the team ${name}.`,
-        );
-      });
-    });
+    ),
+  ).action(async (name: string, options: TeamOptions) => {
+    const input = {
+      name,
+      ...given('applications', options.application),
+      ...given('description', options.description),
+    };
+    await change(options, `Created the team ${name}.`, ({ control, actor }) =>
+      control.administration.createTeam(actor, input),
+    );
+  });
   examples(
     create,
     'sallyport team create payments --application Billing,Ledger',
     'sallyport account join ci-pipeline --team payments --role deployer',
   );
-  const edit = withReplay(
-    dangerous(leaf(team, 'edit <name>', 'change the applications or the description of a team')),
-  )
-    .option('--application <application>', 'the whole new list (repeat, or use commas)', several)
-    .option('--add-application <application>', 'one more (repeat, or use commas)', several)
-    .option('--remove-application <application>', 'one less (repeat, or use commas)', several)
-    .option('--description <text>', 'in plain words, at most 500 characters')
-    .action(async (name: string, options: TeamOptions, command: Command) => {
-      const change = {
-        ...given('applications', options.application),
-        ...given('addApplications', options.addApplication),
-        ...given('removeApplications', options.removeApplication),
-        ...given('description', options.description),
-      };
-      if (Object.keys(change).length === 0)
-        command.error('error: nothing to change: say what, for example --add-application');
-      await withReach(options, true, async ({ control, actor }) => {
-        report(
-          options,
-          await control.administration.editTeam(actor, {
-            name,
-            ...change,
-            ...given('waitMs', options.wait),
-          }),
-          `Changed the team ${name}.`,
-        );
-      });
-    });
-  examples(edit, 'sallyport team edit payments --add-application Ledger');
-  const remove = withReplay(
-    dangerous(leaf(team, 'delete <name>', 'delete a team that has no members')),
-  ).action(async (name: string, options: CommonOptions) => {
-    askFirst(options, `Delete the team ${name}? This cannot be undone.`);
-    await withReach(options, true, async ({ control, actor }) => {
-      report(
-        options,
-        await control.administration.deleteTeam(actor, {
-          name,
-          ...given('waitMs', options.wait),
-        }),
-        `Deleted the team ${name}.`,
-      );
-    });
+}
+
+function addEdit(team: Command): void {
+  const summary = 'change the applications or the description of a team';
+  const edit = withDescription(
+    withReplay(dangerous(leaf(team, 'edit <name>', summary)))
+      .option('--application <application>', 'the whole new list (repeat, or use commas)', several)
+      .option('--add-application <application>', 'one more (repeat, or use commas)', several)
+      .option('--remove-application <application>', 'one less (repeat, or use commas)', several),
+  ).action(async (name: string, options: TeamOptions, command: Command) => {
+    const edited = {
+      ...given('applications', options.application),
+      ...given('addApplications', options.addApplication),
+      ...given('removeApplications', options.removeApplication),
+      ...given('description', options.description),
+    };
+    mustChange(edited, command, 'what, for example --add-application');
+    const input = { name, ...edited, ...given('waitMs', options.wait) };
+    await change(options, `Changed the team ${name}.`, ({ control, actor }) =>
+      control.administration.editTeam(actor, input),
+    );
   });
-  examples(remove, 'sallyport team delete payments');
+  examples(edit, 'sallyport team edit payments --add-application Ledger');
 }

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { CSV_LISTS, type CsvListName, csvLines, wideCells } from '../admin/lists-csv.ts';
+import { type CsvList, wideCells } from '../admin/csv-list.ts';
 import { Refused, UsageError } from './exit.ts';
 import { printed, printedLine } from './output/printing.ts';
 import { placeActedOn } from './place/acted-on.ts';
@@ -37,12 +37,12 @@ export function sayJsonLine(line: string): void {
 }
 
 /** A list as a table for spreadsheets. */
-export function sayCsv(list: CsvListName, items: readonly unknown[]): void {
-  writeOut(CSV_LISTS[list].header + csvLines(list, items));
+export function sayCsv<Item>({ header, line }: CsvList<Item>, items: readonly Item[]): void {
+  writeOut(header + items.map(line).join(''));
 }
 
 /** The same columns for people. */
-export function sayWide(list: CsvListName, items: readonly unknown[]): void {
+export function sayWide<Item>(list: CsvList<Item>, items: readonly Item[]): void {
   const { headings, rows } = wideCells(list, items);
   table(headings, rows);
 }

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { CSV_LISTS } from '../admin/lists-csv.ts';
 import type { UsageTop, UsageTopQuery } from '../admin/usage.ts';
 import { USAGE_ORDERS, type UsageOrder } from '../admin/usage-orders.ts';
 import type { Subject } from '../stats/usage/table.ts';
@@ -10,10 +11,11 @@ import {
   given,
   leaf,
   moment,
-  withCsv,
+  withNames,
+  withTable,
 } from './options.ts';
 import { withReach } from './reach.ts';
-import { note, say, sayCsv, sayJson, styled } from './terminal.ts';
+import { note, say, sayCsv, sayJson, sayWide, styled } from './terminal.ts';
 import { barsFor, topTable, totalText } from './top-lines.ts';
 import { showLive } from './top-screen.ts';
 
@@ -35,7 +37,7 @@ const EVERY = { defaultMs: 5_000, leastMs: 1_000, mostMs: 30_000 } as const;
 const PIPED_WIDTH = 120;
 
 export function addTopCommand(program: Command): void {
-  const top = withCsv(
+  const top = withTable(
     leaf(program, 'top [of]', 'who calls most: accounts, applications or routes, live'),
   )
     .addOption(
@@ -58,11 +60,13 @@ export function addTopCommand(program: Command): void {
     .option('--once', 'show it once and end, as where the output is no terminal')
     .action(async (word: string | undefined, options: TopOptions, command: Command) => {
       const of = SUBJECT_OF[word ?? 'accounts'];
-      if (of === undefined) command.error(`error: top is of ${Object.keys(SUBJECT_OF).join(', ')}`);
+      if (of === undefined)
+        command.error(`error: say what to show: ${Object.keys(SUBJECT_OF).join(', ')}`);
       if (options.every < EVERY.leastMs)
         command.error(`error: --every is ${EVERY.leastMs / 1000} s at least`);
       await showTop(of, options);
     });
+  withNames(top, ({ items }: UsageTop) => items.map(({ name }) => name));
   examples(
     top,
     'sallyport top --config sallyport.yaml',
@@ -76,7 +80,7 @@ export function addTopCommand(program: Command): void {
 }
 
 async function showTop(of: Subject, options: TopOptions): Promise<void> {
-  const asPipe = options.json === true || options.csv === true;
+  const asPipe = options.json === true || options.csv === true || isWide(options);
   const isLive =
     !asPipe &&
     options.once !== true &&
@@ -96,9 +100,14 @@ async function showTop(of: Subject, options: TopOptions): Promise<void> {
 }
 
 function showOnce(top: UsageTop, options: TopOptions): void {
-  if (options.csv === true) sayCsv('usageTop', top.items);
+  if (options.csv === true) sayCsv(CSV_LISTS.usageTop, top.items);
   else if (options.json === true) sayJson(top);
+  else if (isWide(options) && top.items.length > 0) sayWide(CSV_LISTS.usageTop, top.items);
   else showTable(top);
+}
+
+function isWide({ output }: TopOptions): boolean {
+  return output?.kind === 'wide';
 }
 
 function showTable(top: UsageTop): void {

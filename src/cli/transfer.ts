@@ -6,7 +6,6 @@ import type { RevivedRecord } from '../admin/find-revived.ts';
 import { IMPORT_BATCH } from '../admin/import-slices.ts';
 import { wordsOf } from '../admin/revival.ts';
 import type { TransferPage, TransferredRecord } from '../admin/transferred.ts';
-import { packageVersion } from '../telemetry/metrics.ts';
 import { unapproved } from './account-act.ts';
 import { UsageError } from './exit.ts';
 import { ExportFile } from './export-file.ts';
@@ -15,6 +14,7 @@ import { type ProgressBar, progressBar } from './progress.ts';
 import { type StoreOptions, withReach } from './reach.ts';
 import { storePlace } from './store-place.ts';
 import { confirm, note, sayJson, visible } from './terminal.ts';
+import { version } from './version.ts';
 
 interface TransferOptions extends StoreOptions {
   readonly json?: boolean;
@@ -105,7 +105,7 @@ async function exportTo(file: string, options: TransferOptions): Promise<void> {
 /** The last line says that there is no more: a file that was cut short has none. */
 function textOf({ records, next }: TransferPage, isFirst: boolean, before: number): string {
   const lines: object[] = [
-    ...(isFirst ? [{ ...FORMAT, by: packageVersion() }] : []),
+    ...(isFirst ? [{ ...FORMAT, by: version() }] : []),
     ...records,
     ...(next === null ? [{ end: true, records: before + records.length }] : []),
   ];

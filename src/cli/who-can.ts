@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import type { MatrixRow } from '../admin/access-matrix.ts';
 import type { RoutesFrom } from '../admin/known-routes.ts';
-import { mustBeWhole } from '../admin/lists-csv.ts';
+import { CSV_LISTS, mustBeWhole } from '../admin/lists-csv.ts';
 import type { WhoCan, WhoCanPage } from '../admin/who-can.ts';
 import { noteRoutes, withoutQuery } from './explain.ts';
 import { watched, withWatch } from './looking.ts';
@@ -12,8 +13,8 @@ import {
   LIMIT_MOST,
   leaf,
   several,
-  withCsv,
   withNames,
+  withTable,
 } from './options.ts';
 import { progressBar } from './progress.ts';
 import { type Reached, withReach } from './reach.ts';
@@ -24,17 +25,22 @@ interface WhoCanOptions extends CommonOptions {
   readonly variable?: readonly string[];
   readonly from?: string;
   readonly instance?: string;
-  readonly limit?: number;
+  readonly matrix?: string;
+  readonly search?: string;
+  readonly application?: string;
 }
 
 const LIMIT = 100;
 
 export function addWhoCanCommand(program: Command): void {
-  const who = withWatch(
-    withCsv(
-      leaf(program, 'who-can <method> <path>', 'which accounts would be let in with this call?'),
-    ),
-  )
+  const summary = 'which accounts would be let in with this call, or have a permission where?';
+  const who = withWatch(withTable(leaf(program, 'who-can [method] [path]', summary)))
+    .option(
+      '--matrix <permission>',
+      'instead of a call: which service accounts have this permission on which applications',
+    )
+    .option('--search <text>', 'with --matrix: part of the name of accounts')
+    .option('--application <text>', 'with --matrix: part of the name of applications')
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
     .option(
       '--routes <file>',
@@ -53,36 +59,64 @@ export function addWhoCanCommand(program: Command): void {
       count(1, LIMIT_MOST),
     )
     .action(watched(whoCan));
-  withNames(who, ({ items }: { readonly items: readonly WhoCan[] }) => [
-    ...new Set(items.map(({ account }) => account)),
+  withNames(who, ({ items }: { readonly items: readonly (WhoCan | MatrixRow)[] }) => [
+    ...new Set(items.filter(isLetIn).map(({ account }) => account)),
   ]);
   examples(
     who,
     'sallyport who-can POST /environments/Production/deployments --config manage.yaml --routes sallyport.yaml',
     'sallyport who-can --variable app=CRM POST /deployments --server https://gate.example:9443',
+    'sallyport who-can --matrix deployments:write --application crm',
+    'sallyport who-can --matrix deployments:write -o csv > deployers.csv',
   );
 }
 
-async function whoCan(method: string, path: string, options: WhoCanOptions): Promise<void> {
+/** A row of the matrix says no as well. */
+function isLetIn(item: WhoCan | MatrixRow): boolean {
+  return !('cells' in item) || item.cells.some(({ allowed }) => allowed);
+}
+
+async function whoCan(
+  method: string | undefined,
+  path: string | undefined,
+  options: WhoCanOptions,
+  command: Command,
+): Promise<void> {
+  const { matrix, search, application, host, variable, from } = options;
+  if (matrix !== undefined) {
+    if ([method, host, variable, from].some((word) => word !== undefined))
+      command.error(
+        'error: --matrix is about a permission: leave out the call, and what comes with it',
+      );
+    return (await import('./who-can-matrix.ts')).showMatrix({ ...options, matrix });
+  }
+  if (search !== undefined || application !== undefined)
+    command.error('error: --search and --application are for --matrix');
+  if (method === undefined || path === undefined)
+    return command.error('error: say the method and the path of a call, or --matrix PERMISSION');
+  await showCallers(method, path, options);
+}
+
+async function showCallers(method: string, path: string, options: WhoCanOptions): Promise<void> {
   await withReach(options, false, async (reached) => {
     // A file does not say that it is cut.
     const { limit = options.csv === true ? Number.POSITIVE_INFINITY : LIMIT } = options;
     const asked = { ...options, limit };
-    const { found, examined, routes, whole } = await search(reached, method, path, asked);
+    const { found, examined, routes, whole } = await searched(reached, method, path, asked);
     const items = found.slice(0, limit);
     const more = !whole || found.length > limit;
     if (options.json === true) return sayJson({ items, examined, more, routes });
-    if (options.csv === true) sayCsv('whoCan', items);
-    else if (options.output?.kind === 'wide' && items.length > 0) sayWide('whoCan', items);
+    if (options.csv === true) sayCsv(CSV_LISTS.whoCan, items);
+    else if (options.output?.kind === 'wide' && items.length > 0) sayWide(CSV_LISTS.whoCan, items);
     else show(items, examined);
-    if (more) note(`there may be more: ${examined} accounts were looked at (--limit)`);
+    if (more) note(`there may be more: ${examined} accounts were looked at (--limit names more)`);
     if (options.csv === true) return;
     noteRoutes(routes);
   });
 }
 
 /** Page by page, until there are enough. */
-async function search(
+async function searched(
   { control, actor }: Reached,
   method: string,
   path: string,

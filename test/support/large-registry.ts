@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Account } from '../../src/account/model.ts';
-import { EMBEDDED_FILES } from '../../src/admin/folder-registry.ts';
+import { EMBEDDED_FILES } from '../../src/admin/embedded-files.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { encodeRecord, withVersion } from '../../src/registry/codec.ts';
 import { sealAll } from '../../src/registry/embedded/seal.ts';

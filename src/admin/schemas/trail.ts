@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import { REFUSALS } from '../../refusal.ts';
 import { FINDING_KINDS } from '../advice/finding.ts';
+import { TRAIL_DAYS_MOST } from '../limits.ts';
 import { REPLAYED } from '../trail/replay-change.ts';
-import { DAYS_MOST } from '../trail/trails.ts';
 import { component, moment, text, whole } from './words.ts';
 
 /** What is asked of the record of calls about rights, and what comes out. */
 
 /** How far back, and where an answer goes on. */
 const TRAIL = {
-  days: whole(1, DAYS_MOST).optional().describe('So many days back (1 to 90, default 7).'),
+  days: whole(1, TRAIL_DAYS_MOST).optional().describe('So many days back (1 to 90, default 7).'),
   cursor: text(64)
     .nullable()
     .optional()
@@ -27,7 +27,7 @@ export const REPLAY = {
 } as const;
 
 export const ADVISE = {
-  days: whole(1, DAYS_MOST)
+  days: whole(1, TRAIL_DAYS_MOST)
     .optional()
     .describe('What was not used for so many days (1 to 90, default 30).'),
   tokenOlderThanDays: whole(1, 3650)

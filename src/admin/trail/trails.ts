@@ -5,8 +5,6 @@ import { AdminError, invalid } from '../error.ts';
 import type { Trail, TrailQuery, TrailSource } from './port.ts';
 import { TrailReading } from './reading.ts';
 
-/** Days that may be looked back. */
-export const DAYS_MOST = 90;
 /** Events looked at for one answer; the next one goes on from there. */
 const EXAMINED_MAX = 200_000;
 /** Readings that are kept, to go on with: some 35 MB each at their longest. */
@@ -49,7 +47,10 @@ class Trails implements TrailSource {
 
   async read(query: TrailQuery): Promise<Trail> {
     if (this.#waiting >= WAITING_MAX)
-      throw new AdminError('conflict', 'others are having the record of calls read: try again');
+      throw new AdminError(
+        'conflict',
+        'too many others look through the record of calls at the moment: try again in a minute',
+      );
     const { cursor = null } = query;
     this.#waiting += 1;
     if (cursor !== null) this.#wanted.add(cursor);
@@ -98,7 +99,7 @@ class Trails implements TrailSource {
     if (given === undefined)
       throw new AdminError(
         'conflict',
-        `${KEPT} others are having the record of calls read, which takes some time: try again`,
+        `${KEPT} others look through the record of calls at the moment: try again in a few minutes`,
       );
     this.#kept.delete(given[0]);
   }

@@ -20,14 +20,14 @@ export interface StoreOptions {
 
 export type Place = Store | Server;
 
-interface Store {
+export interface Store {
   /** Null: `./data` holds a registry and no configuration. */
   readonly config: string | null;
   readonly server: null;
   readonly by: FoundBy;
 }
 
-interface Server {
+export interface Server {
   readonly server: string;
   readonly caFile: string | null;
   readonly token: TokenSource;

@@ -1,8 +1,8 @@
 import type { Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import type { AccountKind } from '../../account/model.ts';
-import type { MatrixPage } from '../../admin/access-matrix.ts';
 import { CSV_LISTS, type CsvListName, csvLines, mustBeWhole } from '../../admin/lists-csv.ts';
+import { type MatrixPlace, placeAfter } from '../../admin/matrix-place.ts';
 import type { UsageOrder } from '../../admin/usage-orders.ts';
 import { KEPT, type Subject } from '../../stats/usage/table.ts';
 import { turn } from '../../turns.ts';
@@ -85,24 +85,10 @@ export function questionCsvPages(app: Hono<Env>, parts: ConsoleParts): void {
         ...size,
         ...at,
       });
-      return { ...page, next: placeAfter(at, page) };
+      const place = placeAfter(at, page);
+      return { ...page, next: place === null ? null : JSON.stringify(place) };
     });
   });
-}
-
-/** Where a matrix goes on: first all applications of the same accounts, then other accounts. */
-interface MatrixPlace {
-  readonly cursor?: string;
-  readonly after?: string;
-}
-
-function placeAfter(
-  { cursor }: MatrixPlace,
-  { next, nextAfter }: Pick<MatrixPage, 'next' | 'nextAfter'>,
-): string | null {
-  const here = cursor === undefined ? {} : { cursor };
-  if (nextAfter !== null) return JSON.stringify({ ...here, after: nextAfter });
-  return next === null ? null : JSON.stringify({ cursor: next });
 }
 
 interface Page {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { EMBEDDED_FILES, openFolderRegistry } from '../../admin/folder-registry.ts';
-import { auditLimits } from '../../admin/stores.ts';
+import { EMBEDDED_FILES } from '../../admin/embedded-files.ts';
+import { openFolderRegistry } from '../../admin/folder-registry.ts';
+import { auditLimits } from '../../admin/store-settings.ts';
 import { folderKeyStore, sealingSecretIn } from '../../assertion/folder.ts';
 import { addressKeyIn } from '../../audit/log/embedded/address-key.ts';
 import { openEmbeddedAudit } from '../../audit/log/embedded/log.ts';

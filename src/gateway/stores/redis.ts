@@ -1,4 +1,4 @@
-import { auditLimits, redisSettings } from '../../admin/stores.ts';
+import { auditLimits, redisSettings } from '../../admin/store-settings.ts';
 import { redisKeyStore } from '../../assertion/redis.ts';
 import { AddressKey } from '../../audit/log/redis/address-key.ts';
 import { createRedisAuditLog } from '../../audit/log/redis/log.ts';

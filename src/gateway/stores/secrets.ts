@@ -1,4 +1,4 @@
-import { redisSettings } from '../../admin/stores.ts';
+import { redisSettings } from '../../admin/store-settings.ts';
 import type { Clock } from '../../clock.ts';
 import type { RedisStoreConfig } from '../../config/schema.ts';
 import { changeAccess, openAccess, type StoreAccess } from '../../store/redis.ts';

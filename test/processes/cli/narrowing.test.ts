@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { namesAt } from '../../../src/cli/names-at.ts';
+import { placeOf } from '../../../src/cli/place/place.ts';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { owner } from '../../support/gateway.ts';
 import { Shell } from '../../support/shell.ts';
@@ -56,6 +58,26 @@ describe('finding things on the command line', () => {
   afterAll(async () => {
     shell.close();
     await api.stop();
+  });
+
+  it.each(['--config', '--server'] as const)('completes names by %s', async (way) => {
+    vi.stubEnv('SALLYPORT_TOKEN', api.administrator.token);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { url: server } = api;
+    const place = placeOf(
+      way === '--server'
+        ? { server, caFile: api.test.caFile }
+        : { config: shell.path('manage.yaml') },
+    );
+    const names = (kind: Parameters<typeof namesAt>[1], prefix = '') =>
+      namesAt(place, kind, { prefix, most: 100 });
+    expect(await names('account', 'b')).toEqual(['brief', 'build']);
+    expect(await names('account')).toContain('asleep');
+    expect(await names('user')).toEqual(['alice']);
+    expect(await names('role')).toContain('viewer');
+    expect(await names('team')).toEqual(['payments']);
+    expect(await names('application')).toEqual(['Billing']);
+    expect(await names('instance')).toEqual([api.test.gateway.instance]);
   });
 
   const ours = ['asleep', 'brief', 'build', 'alice'];
@@ -164,7 +186,7 @@ describe('finding things on the command line', () => {
 
   it('says that there is nothing like that', async () => {
     const none = await shell.run('audit', 'tail', '--until', '2020-01-01', ...ways['--config']);
-    expect(none).toMatchObject({ code: 0, out: '', err: 'nothing like that has been recorded\n' });
+    expect(none).toMatchObject({ code: 0, out: '', err: 'no recorded event matches\n' });
   });
 
   it('leaves no export behind that is not whole', async () => {
