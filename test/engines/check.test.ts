@@ -369,7 +369,8 @@ describe('check --connect', () => {
         '--connect',
       );
     };
-    const upstream = createServer().listen(0, '127.0.0.1');
+    const upstream = createServer((_request, response) => void response.end());
+    upstream.listen(0, '127.0.0.1');
     await once(upstream, 'listening');
     const { port } = upstream.address() as AddressInfo;
     onTestFinished(() => void upstream.close());

@@ -35,7 +35,12 @@ async function secured(ctx: Parameters<typeof requireOrSkip>[0], version = 'TLSv
     rmSync(folder, { recursive: true, force: true });
   });
   const store = { url: `rediss://127.0.0.1:${redis.tlsPort}`, tls: ours };
-  const following = await startFollowing({ store, administratorStore: { url: redis.url } });
+  // What a gate that is shut out lets in ends with its lease, which is waited for.
+  const following = await startFollowing({
+    store,
+    administratorStore: { url: redis.url },
+    leaseMs: 5_000,
+  });
   onTestFinished(() => following.stop());
   const set = (...words: readonly string[]) =>
     asAdmin(redis, null, (root) => root.call('CONFIG', 'SET', ...words));

@@ -25,7 +25,12 @@ async function passworded(ctx: Parameters<typeof requireOrSkip>[0], onDisk = 'ol
   says(onDisk);
   await takes(redis, 'old');
   const store = { url: redis.url, username: 'rotated', passwordFile };
-  const following = await startFollowing({ store, administratorStore: { url: redis.url } });
+  // What a gate that is shut out lets in ends with its lease, which is waited for.
+  const following = await startFollowing({
+    store,
+    administratorStore: { url: redis.url },
+    leaseMs: 5_000,
+  });
   onTestFinished(() => following.stop());
   return { redis, says, ...following };
 }

@@ -22,8 +22,6 @@ export interface RedisPlace {
 const ANYBODY = { username: null, password: null, tls: null } as const;
 /** So long that nothing fails over when a suite freezes or restarts a server. */
 const PATIENT_MS = 120_000;
-/** How long the nodes of a cluster wait for one another until they serve, at most. */
-const FORMING_MS = 2_000;
 
 export const REDIS_PLACES: Readonly<
   Record<'one server' | 'sentinels' | 'a cluster', () => Promise<RedisPlace>>
@@ -56,12 +54,7 @@ export const REDIS_PLACES: Readonly<
     };
   },
   'a cluster': async () => {
-    const cluster = await startCluster({ appendOnly: 'unsynced', nodeTimeoutMs: FORMING_MS });
-    for (const node of cluster.nodes) {
-      await asAdmin(node, null, (root) =>
-        root.call('CONFIG', 'SET', 'cluster-node-timeout', PATIENT_MS),
-      );
-    }
+    const cluster = await startCluster({ appendOnly: 'unsynced', nodeTimeoutMs: PATIENT_MS });
     const primaries = cluster.nodes.slice(0, 3);
     const addresses = cluster.addresses.slice(0, 2);
     return {
