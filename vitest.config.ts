@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 import { CountsReporter } from './test/support/reporter.ts';
 
 /**
@@ -11,6 +12,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // Reached only by what hangs, however slow the machine is.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { LONG } from '../support/longest-first.ts';
 import { projectFiles, read } from './tree.ts';
 
 /** A feeling for size, not a law: the report is for the reader, and fails nothing. */
@@ -11,4 +12,9 @@ it('reports the files that may want to be two', () => {
   expect(sizes.length).toBeGreaterThan(0);
   const long = sizes.filter(({ lines }) => lines > LINES_MAX).sort((a, b) => b.lines - a.lines);
   for (const { path, lines } of long) console.log(`past ${LINES_MAX} lines: ${path} (${lines})`);
+});
+
+it('knows the files of tests that are begun first', () => {
+  const files = new Set(projectFiles('test'));
+  expect(LONG.filter((name) => !files.has(name))).toEqual([]);
 });

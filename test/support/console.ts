@@ -5,7 +5,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
-import { hashPassword } from '../../src/account/password.ts';
 import { seededRoles } from '../../src/account/role.ts';
 import { storeOwner } from '../../src/admin/actor.ts';
 import type { Administration } from '../../src/admin/administration.ts';
@@ -23,10 +22,11 @@ import { EmbeddedUsage } from '../../src/stats/usage/embedded.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
 import { batchOf } from './audit-batch.ts';
+import { cheapenPasswords } from './cheap-passwords.ts';
 
 export const operator = storeOwner('ops', 'command-line');
 
-/** The password of every user that a test creates, so that scrypt runs once for them all. */
+/** The password of every user that a test creates. */
 export const PASSWORD = 'a rather long sentence';
 
 export interface TestConsole {
@@ -54,7 +54,10 @@ export interface TestConsole {
   stop(): Promise<void>;
 }
 
-/** The console on an HTTPS server of its own, over an embedded store, without a gate. */
+/**
+ * The console on an HTTPS server of its own, over an embedded store, without a gate. Passwords cost
+ * little in this process from then on.
+ */
 export async function startConsole({
   recordsSignIns = true,
   documentation,
@@ -62,6 +65,7 @@ export async function startConsole({
   readonly recordsSignIns?: boolean;
   readonly documentation?: string;
 } = {}): Promise<TestConsole> {
+  cheapenPasswords();
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-console-'));
   const { certificateFile, keyFile } = await ensureLocalCertificate(dataDir, Date.now());
   const store = openEmbeddedRegistry(join(dataDir, 'registry.db'));
@@ -116,7 +120,6 @@ export async function startConsole({
   const server = createServer(tls, getRequestListener(app.fetch, { overrideGlobalObjects: false }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const verifier = hashPassword(PASSWORD);
   const { administration } = control;
   const test: TestConsole = {
     port,
@@ -141,7 +144,6 @@ export async function startConsole({
         .filter((file) => existsSync(file)),
     record,
     async createUser(name, role) {
-      await verifier;
       const { account } = await administration.createUser(operator, {
         name,
         role,

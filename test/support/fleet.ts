@@ -5,7 +5,6 @@ import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { createAdministration } from '../../src/admin/administration.ts';
@@ -14,12 +13,12 @@ import { parseConfig } from '../../src/config/load.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
 import { freePort } from './free-port.ts';
 import { valuesOf } from './http-bytes.ts';
+import { MAIN } from './main.ts';
 import { startRawUpstream } from './raw-upstream.ts';
 import { until } from './redis-replication.ts';
 import { startRedis } from './redis-server.ts';
 import { openWithRegistry } from './registry.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const OPEN_MS = 50_000;
 
 /** What came back for one call. */

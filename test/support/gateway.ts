@@ -11,6 +11,8 @@ import type { Config } from '../../src/config/schema.ts';
 import { type Gateway, startGateway as start } from '../../src/gateway/gateway.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
+import { cheapenPasswords } from './cheap-passwords.ts';
+import { closeRawClients } from './raw-client.ts';
 import { openWithRegistry } from './registry.ts';
 
 /** As a route stands in the configuration file. */
@@ -72,6 +74,7 @@ export interface TestGateway {
   }): Promise<{ readonly id: string; readonly token: string }>;
   /** All events recorded so far, oldest first. What is still queued is waited for. */
   events(): Promise<readonly AuditEvent[]>;
+  /** What raw clients have left open to its port is broken off first. */
   stop(): Promise<void>;
 }
 
@@ -134,9 +137,10 @@ function configText(options: GatewayOptions, dataDir: string): string {
 
 /**
  * A real gate in this process, on free ports of the loopback, with an account that may do
- * everything.
+ * everything. Where it has a console, passwords cost little in this process from then on.
  */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
+  if (options.admin !== undefined) cheapenPasswords();
   const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-gateway-'));
   mkdirSync(dataDir, { recursive: true });
   await ensureLocalCertificate(dataDir, Date.now());
@@ -189,6 +193,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     createAccount,
     events: () => allEvents(gateway, control),
     stop: async () => {
+      closeRawClients(proxy.port);
       await gateway.close();
       await stores?.close();
       rmSync(dataDir, { recursive: true, force: true });

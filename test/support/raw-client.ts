@@ -44,6 +44,22 @@ export interface RawClient {
 
 const WAIT_LIMIT_MS = 30_000;
 
+/** By the port that they have connected to. */
+const living = new Map<number, Set<RawClient>>();
+
+/** Breaks off what tests have left open to this port, so that nobody waits for it. */
+export function closeRawClients(port: number): void {
+  for (const client of living.get(port) ?? []) client.close();
+  living.delete(port);
+}
+
+function known(client: RawClient, port: number): RawClient {
+  const others = living.get(port) ?? new Set();
+  living.set(port, others.add(client));
+  client.socket.once('close', () => others.delete(client));
+  return client;
+}
+
 /** Throws when the connection or its handshake fails. */
 export async function connectRaw(options: RawClientOptions): Promise<RawClient> {
   const { host = '127.0.0.1', port, path, localAddress } = options;
@@ -56,10 +72,10 @@ export async function connectRaw(options: RawClientOptions): Promise<RawClient> 
   // Half-open: the test, not the socket, says when our direction ends. (TLS has no half-close.)
   const transport = connectTcp({ allowHalfOpen: true, noDelay: true, ...address });
   await once(transport, 'connect');
-  if (options.tls === undefined) return new Client(transport, transport);
+  if (options.tls === undefined) return known(new Client(transport, transport), port);
   const socket = connectTls({ socket: transport, ...options.tls });
   await once(socket, 'secureConnect');
-  return new Client(socket, transport);
+  return known(new Client(socket, transport), port);
 }
 
 /**

@@ -47,7 +47,7 @@ export interface RedisCluster {
 const PRIMARIES = 3;
 const NODES = 6;
 const SLOTS = 16_384;
-/** While they form, nodes ask one another twice as often, and wait half as long until they serve. */
+/** While they form: nodes ask one another more often, and wait less until they serve. */
 const FORMING_MS = 1_000;
 const NODE_TIMEOUT_MS = 2_000;
 

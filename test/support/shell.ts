@@ -1,17 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../src/admin/administration.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { MAIN } from './main.ts';
 import { openWithRegistry } from './registry.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** The bundle, which starts in a third of the time, where it is not older than the sources. */
-const MAIN = join(ROOT, hasBundle() ? 'dist/app/main.js' : 'src/main.ts');
 const LIMIT_MS = 55_000;
 
 export interface Result {
@@ -110,11 +107,3 @@ upstreams: { api: { addresses: ["http://127.0.0.1:9"] } }
 routes:
   - { name: read, path: "/apps/{app}/**", methods: [GET], application: "{app}", permission: apps:read, upstream: api }
 `;
-
-function hasBundle(): boolean {
-  const main = join(ROOT, 'dist/app/main.js');
-  if (!existsSync(main)) return false;
-  const sources = [join(ROOT, 'src'), join(ROOT, 'package.json'), join(ROOT, 'package-lock.json')];
-  const newer = spawnSync('find', [...sources, '-newer', main], { encoding: 'utf8' });
-  return newer.status === 0 && newer.stdout === '';
-}

@@ -1,15 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { storeOwner } from '../../../src/admin/actor.ts';
 import { createAdministration } from '../../../src/admin/administration.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { MAIN } from '../main.ts';
 import { openWithRegistry } from '../registry.ts';
 import { NAMES, PLACES, PORTS } from './places.ts';
 import { holds, type Running, run } from './programs.ts';
-
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 export interface GateFiles {
   readonly certificateFile: string;

@@ -11,6 +11,7 @@ import { openEmbeddedRegistry } from '../../../src/registry/embedded/registry.ts
 import type { RegistryStore } from '../../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
 import { connectRedis } from '../../../src/store/redis.ts';
+import { cheapenPasswords } from '../../support/cheap-passwords.ts';
 import { findRedisServer, startRedis } from '../../support/redis-server.ts';
 
 export const NOW_MS = Date.parse('2026-05-04T10:00:00Z');
@@ -26,9 +27,12 @@ export interface Bench {
 
 export const STORES = ['embedded', 'redis'] as const;
 
-/** Null for a store that cannot be run here. */
+/**
+ * Null for a store that cannot be run here. Passwords cost little in this process from then on.
+ */
 export async function openBench(kind: (typeof STORES)[number]): Promise<Bench | null> {
   if (kind === 'redis' && findRedisServer() === null) return null;
+  cheapenPasswords();
   const { store, close } = kind === 'redis' ? await redisStore() : embeddedStore();
   const clock = { ms: NOW_MS, wallMs: () => clock.ms, monotonicMs: () => clock.ms };
   await store.initialise(seededRoles(new Date(NOW_MS).toISOString()));
