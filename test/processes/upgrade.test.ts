@@ -9,8 +9,8 @@ import { storeOwner } from '../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../src/admin/administration.ts';
 import { systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { ROOT } from '../house/tree.ts';
 import { earlierVersion } from '../support/earlier-version.ts';
+import { MAIN } from '../support/main.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { makeRedisUsers } from '../support/redis-users.ts';
 import { openWithRegistry } from '../support/registry.ts';
@@ -23,7 +23,7 @@ const owner = storeOwner('test', 'command-line');
 const home = mkdtempSync(join(tmpdir(), 'sallyport-upgrade-'));
 const upstream = createServer((_request, response) => response.end('done'));
 const earlier = earlierVersion(join(home, 'earlier'));
-const present = new Version(join(ROOT, 'src', 'main.ts'));
+const present = new Version(MAIN);
 const old = new Version('main' in earlier ? earlier.main : '');
 const ends: (() => Promise<unknown>)[] = [];
 

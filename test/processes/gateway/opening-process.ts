@@ -33,6 +33,8 @@ createHook({
     if (type === 'Timeout' && !looking) timers.set(id, new Error('a timer').stack ?? '');
   },
   destroy: (id) => void timers.delete(id),
+  // There are a thousand for each timer.
+  trackPromises: false,
 }).enable();
 
 /** By a timer that is not counted. */
