@@ -10,6 +10,8 @@ import { printable } from './faults.ts';
  */
 export interface AdminActor extends Actor {
   readonly permissions: PermissionSet | 'store-owner';
+  /** Aborted when they have left, where that is known: nobody waits for an answer any more. */
+  readonly left?: AbortSignal;
 }
 
 /** Somebody with the store in their hands. `name`: the operating system's user name. */
@@ -21,6 +23,15 @@ export function storeOwner(name: string, via: Actor['via']): AdminActor {
     via,
     permissions: 'store-owner',
   };
+}
+
+/**
+ * Asked by long readings before each piece, and by nothing that changes anything: throws
+ * `unavailable` where whoever asked has left.
+ */
+export function mustBeThere({ left }: Pick<AdminActor, 'left'>): void {
+  if (left?.aborted === true)
+    throw new AdminError('unavailable', 'whoever asked has left before the answer');
 }
 
 /** Throws `forbidden` unless the actor has one of Sallyport's own permissions. */

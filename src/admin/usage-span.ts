@@ -46,6 +46,14 @@ export function spanOf({ since, until, step }: AskedRange, nowMs: number): Usage
   return { step: chosen, first: Math.min(last, Math.floor(sinceMs / stepMs)), last };
 }
 
+/**
+ * Minutes of a longer time than somebody gets unasked: whoever asks for a list of these has whole
+ * hours read as hours.
+ */
+export function isReadByHours({ step, first, last }: UsageSpan): boolean {
+  return step === 'minute' && last - first > MINUTES_UNASKED_MS / STEP_MS.minute;
+}
+
 /** Moments between which a span lies. */
 export function momentsOf({ step, first, last }: UsageSpan, nowMs: number) {
   const stepMs = STEP_MS[step];

@@ -1,8 +1,17 @@
 import { quantileOf } from '../stats/quantile.ts';
 import { UsageMerger } from '../stats/usage/merge.ts';
 import type { UsageReader } from '../stats/usage/port.ts';
-import { type Span, STEP_MS, type Step, tablesOf } from '../stats/usage/read.ts';
 import {
+  fewTablesOf,
+  rowsOf,
+  type Span,
+  STEP_MS,
+  type Step,
+  tablesOf,
+  type Wanted,
+} from '../stats/usage/read.ts';
+import {
+  NO_ACCOUNT,
   NO_COUNTS,
   type Subject,
   totalOf,
@@ -17,9 +26,10 @@ import type { AdminActor } from './actor.ts';
 import { reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { AdminError } from './error.ts';
-import { type OneByOne, oneByOne } from './one-by-one.ts';
+import { type MustGoOn, type OneByOne, oneByOne } from './one-by-one.ts';
 import type { UsageOrder } from './usage-orders.ts';
-import { type AskedRange, momentsOf, spanOf } from './usage-span.ts';
+import { type AskedRange, isReadByHours, momentsOf, spanOf } from './usage-span.ts';
+import { evenTrends, HELD, hourlyTrends, type Trends } from './usage-trends.ts';
 
 /** Figures of some calls, as they are told. */
 export interface UsageFigures {
@@ -39,7 +49,10 @@ export interface UsageTopItem extends UsageFigures {
   readonly name: string;
   /** It may have had so many calls more. */
   readonly missed: number;
-  /** Its calls over time: at most 60 parts of the range, of equal length. */
+  /**
+   * Its calls over time: at most 60 parts of the range, of equal length. Of more than six hours by
+   * minutes: the hours of the clock.
+   */
   readonly trend: readonly number[];
 }
 
@@ -87,24 +100,21 @@ export interface UsageQuery extends AskedRange {
   readonly parts?: number | undefined;
 }
 
-/**
- * Named ones that are kept apart while a range is read; of more than twice as many some are not.
- */
-const HELD = 4_096;
-const TREND_PARTS = 60;
 const LIMIT = 20;
 
 /** Who called most, or was refused most, or took longest. */
 export function topUsage(
   context: AdminContext,
-  _actor: AdminActor,
+  actor: AdminActor,
   { of, by = 'calls', limit = LIMIT, ...range }: UsageTopQuery,
 ): Promise<UsageTop> {
   const nowMs = context.clock.wallMs();
   const span = spanOf(range, nowMs);
   const question = ['top', of, span.step, span.first, span.last].join(' ');
   return readingUsage(context, async (reader, alone) => {
-    const { table, trends } = await alone(question, () => gathered(reader, { of, ...span }));
+    const read = (mustGoOn: MustGoOn) =>
+      gathered(whileAsked(reader, mustGoOn), { of, ...span }, mustGoOn);
+    const { table, trends } = await alone(actor, question, read);
     const items = table.rows
       .map((row) => ({ row, weight: WEIGHTS[by](row) }))
       .filter(({ weight }) => weight > 0)
@@ -124,10 +134,16 @@ interface GatheredUsage {
   readonly trends: Trends;
 }
 
-async function gathered(reader: UsageReader, span: Span): Promise<GatheredUsage> {
-  const trends = new Trends(span.first, span.last);
+async function gathered(
+  reader: UsageReader,
+  span: Span,
+  mustGoOn: MustGoOn,
+): Promise<GatheredUsage> {
+  const byHours = isReadByHours(span);
+  const trends = byHours ? hourlyTrends(span) : evenTrends(span);
   const all = new UsageMerger(HELD);
-  for await (const [at, table] of tablesOf(reader, span)) {
+  for await (const [at, table] of byHours ? fewTablesOf(reader, span) : tablesOf(reader, span)) {
+    mustGoOn();
     all.add(table);
     trends.add(at, table.rows);
   }
@@ -137,26 +153,27 @@ async function gathered(reader: UsageReader, span: Span): Promise<GatheredUsage>
 /** What one of them did, part by part. */
 export function usageOf(
   context: AdminContext,
-  _actor: AdminActor,
+  actor: AdminActor,
   { of, name, parts, ...range }: UsageQuery,
 ): Promise<UsageSeries> {
   const nowMs = context.clock.wallMs();
   const span = spanOf(range, nowMs);
   return readingUsage(context, async (reader, alone) => {
-    const is = await matcherOf(context, of, name);
+    const wanted = await wantedBy(context, of, name);
     const steps = span.last - span.first + 1;
     const each = Math.ceil(steps / (parts ?? steps));
     const sums = Array.from({ length: Math.ceil(steps / each) }, () => new PartSum());
     const total = new UsageSum();
-    const read = async () => {
-      for await (const [at, table] of tablesOf(reader, { of, ...span })) {
-        const row = table.rows.find(is);
+    const read = async (mustGoOn: MustGoOn) => {
+      const asked = whileAsked(reader, mustGoOn);
+      for await (const [at, { row, least }] of rowsOf(asked, { of, ...span }, wanted)) {
+        mustGoOn();
         const sum = sums[Math.floor((at - span.first) / each)];
-        if (row !== undefined) total.add(row);
-        sum?.addStep(row ?? { ...NO_COUNTS, missed: table.least });
+        if (row !== null) total.add(row);
+        sum?.addStep(row ?? { ...NO_COUNTS, missed: least });
       }
     };
-    await alone(Symbol(), read);
+    await alone(actor, Symbol(), read);
     const stepMs = STEP_MS[span.step];
     const items = sums.map((sum, index) => {
       const from = new Date((span.first + index * each) * stepMs).toISOString();
@@ -188,15 +205,15 @@ function byName({ name: one }: UsageRow, { name: other }: UsageRow): number {
   return one < other ? -1 : 1;
 }
 
+const ID = /^[0-9A-Za-z]{12}$/;
+
 /** One that was deleted is found by what it was called then. */
-async function matcherOf(
-  { store }: AdminContext,
-  of: Subject,
-  name: string,
-): Promise<(row: UsageRow) => boolean> {
-  if (of !== 'account') return (row) => row.id === name;
+async function wantedBy({ store }: AdminContext, of: Subject, name: string): Promise<Wanted> {
+  if (of !== 'account') return name;
+  if (name === NO_ACCOUNT.name) return NO_ACCOUNT.id;
   const account = await reading(() => store.accountByName(name));
-  if (account !== null) return (row) => row.id === account.id;
+  if (account !== null) return account.id;
+  if (ID.test(name) && (await reading(() => store.account(name))).account !== null) return name;
   return (row) => row.id === name || row.name === name;
 }
 
@@ -214,36 +231,18 @@ function withinMs(durations: readonly number[], part: number): number | null {
   return seconds === null ? null : Math.round(seconds * 100_000) / 100;
 }
 
-/** Calls over time, of so many as are held at most. */
-class Trends {
-  readonly #first: number;
-  readonly #each: number;
-  readonly #parts: number;
-  readonly #counts = new Map<string, number[]>();
-
-  constructor(first: number, last: number) {
-    const steps = last - first + 1;
-    this.#first = first;
-    this.#each = Math.ceil(steps / TREND_PARTS);
-    this.#parts = Math.ceil(steps / this.#each);
-  }
-
-  add(at: number, rows: readonly UsageRow[]): void {
-    const part = Math.floor((at - this.#first) / this.#each);
-    for (const { id, calls } of rows) {
-      let counts = this.#counts.get(id);
-      if (counts === undefined) {
-        if (this.#counts.size >= 2 * HELD) continue;
-        counts = Array.from({ length: this.#parts }, () => 0);
-        this.#counts.set(id, counts);
-      }
-      counts[part] = (counts[part] ?? 0) + calls;
-    }
-  }
-
-  of(id: string): readonly number[] {
-    return this.#counts.get(id) ?? [];
-  }
+/** Where nobody called there is nothing to be told of, and much to be read. */
+function whileAsked(reader: UsageReader, mustGoOn: MustGoOn): UsageReader {
+  return {
+    async minutes(...asked) {
+      mustGoOn();
+      return reader.minutes(...asked);
+    },
+    async hours(...asked) {
+      mustGoOn();
+      return reader.hours(...asked);
+    },
+  };
 }
 
 async function readingUsage<T>(

@@ -212,6 +212,14 @@ export function usageKey(prefix: string, of: string, hour: number): string {
 }
 
 /**
+ * Hash of one hour, with a time to live: `MINUTE` -> who called in that minute, all instances
+ * together, and `from` -> from how many fields of the hour it was put together.
+ */
+export function usageSharedKey(prefix: string, of: string, hour: number): string {
+  return `${prefix}:stats:${of}:shared:${hour}`;
+}
+
+/**
  * Hash of one day, with a time to live: `HOUR` -> who called in that hour, all instances together,
  * and `HOUR from` -> from how many fields of the hour's minutes it was made.
  */

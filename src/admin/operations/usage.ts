@@ -21,7 +21,7 @@ export const USAGE_ROWS = {
         tag,
         summary: 'Say who calls most',
         description:
-          'Of accounts, applications or routes: by calls, refusals, bytes or the time that 99 of 100 calls took at most. Of an instance’s minute the 256 busiest accounts, 128 applications and 128 routes are known by name; a figure is never too high, and `missed` says how many calls it may lack. Minutes are kept for 24 hours, hours for 90 days.',
+          'Of accounts, applications or routes: by calls, refusals, bytes or the time that 99 of 100 calls took at most. Of an instance’s minute the 256 busiest accounts, 128 applications and 128 routes are known by name; a figure is never too high, and `missed` says how many calls it may lack. Calls of nobody known, on public routes and refused before a token was proven, are one account with the name `no account` and the id `none`. Minutes are kept for 24 hours, hours for 90 days.',
         answers: { 200: { description: 'The busiest first.', schema: recorded.usageTop } },
         csv: 'usageTop',
       },

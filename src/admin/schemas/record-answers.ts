@@ -221,7 +221,11 @@ export const usageTop = component(
         name: z.string(),
         missed,
         ...figures,
-        trend: z.array(z.number()).describe('Its calls in up to 60 equal parts of the range.'),
+        trend: z
+          .array(z.number())
+          .describe(
+            'Its calls in up to 60 equal parts of the range; of more than six hours by minutes, in the hours of the clock.',
+          ),
       }),
     ),
     total: z.object(figures).describe('Of all, those without a name included.'),

@@ -1,6 +1,6 @@
 import type { UsageFigures, UsageSeries, UsageTop } from '../../admin/usage.ts';
 import { USAGE_ORDERS, type UsageOrder } from '../../admin/usage-orders.ts';
-import { SUBJECTS, type Subject } from '../../stats/usage/table.ts';
+import { NO_ACCOUNT, SUBJECTS, type Subject } from '../../stats/usage/table.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import { labelsOf } from '../range.ts';
 import { bytesWords, countWords, msWords, plural } from '../words.ts';
@@ -62,7 +62,7 @@ export function topTable({ of, by, items }: UsageTop, path: string, linked: bool
     { name: 'Calls over time' },
   ];
   const rows = items.map((item) => [
-    linked && of === 'account'
+    linked && of === 'account' && item.id !== NO_ACCOUNT.id
       ? html`<a href="/find/${item.name}">${item.name}</a>`
       : html`<span class="mono">${item.name}</span>`,
     callWords(item.calls, item.missed),

@@ -78,6 +78,9 @@ export class EmbeddedUsage implements UsageStore {
     });
   }
 
+  /** One instance writes here: there is nothing to put together. */
+  async writeShared(): Promise<void> {}
+
   async minutes(of: Subject, hour: number): Promise<readonly UsageText[]> {
     const first = hour * HOUR_MINUTES;
     return this.#texts(

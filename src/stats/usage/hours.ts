@@ -2,7 +2,13 @@ import type { Clock } from '../../clock.ts';
 import { Periodic } from '../../periodic.ts';
 import { turn } from '../../turns.ts';
 import { UsageMerger } from './merge.ts';
-import type { HourState, UsageHours, UsageTexts } from './port.ts';
+import {
+  byMinute,
+  type HourState,
+  type UsageHours,
+  type UsageText,
+  type UsageTexts,
+} from './port.ts';
 import { KEPT, SUBJECTS, type Subject } from './table.ts';
 import { decodeTable, encodeTable } from './text.ts';
 
@@ -64,16 +70,27 @@ export class UsageHourMaker {
   async #make({ hour, minutes }: HourState): Promise<void> {
     const { store } = this.#options;
     const texts: Partial<Record<Subject, string>> = {};
-    for (const subject of SUBJECTS) {
-      const merger = new UsageMerger(KEPT[subject]);
-      for (const { text } of await store.minutes(subject, hour)) {
+    for (const subject of SUBJECTS) texts[subject] = await this.#madeOf(subject, hour);
+    await store.writeHour(hour, texts as UsageTexts, minutes);
+  }
+
+  /** The minutes are put together on the way: each was read for the hour anyhow. */
+  async #madeOf(subject: Subject, hour: number): Promise<string> {
+    const { store } = this.#options;
+    const all = new UsageMerger(KEPT[subject]);
+    const texts = await store.minutes(subject, hour);
+    const shared: UsageText[] = [];
+    for (const [at, ofMinute] of byMinute(texts)) {
+      const minute = new UsageMerger(KEPT[subject]);
+      for (const text of ofMinute) {
         const table = decodeTable(text);
-        if (table !== null) merger.add(table);
+        if (table !== null) for (const merger of [all, minute]) merger.add(table);
         await turn();
       }
-      texts[subject] = await encodeTable(merger.table());
+      shared.push({ at, text: await encodeTable(minute.table()) });
     }
-    await store.writeHour(hour, texts as UsageTexts, minutes);
+    if (shared.length < texts.length) await store.writeShared(subject, hour, shared, texts.length);
+    return encodeTable(all.table());
   }
 }
 

@@ -3,6 +3,8 @@ import { type UsageRow, UsageSum, type UsageTable } from './table.ts';
 class Row extends UsageSum {
   name: string;
   missed: number;
+  /** The last table that it was in, by number. */
+  table = 0;
 
   constructor(name: string, missed: number) {
     super();
@@ -22,6 +24,7 @@ export class UsageMerger {
   readonly #kept: number;
   readonly #rows = new Map<string, Row>();
   #other = new UsageSum();
+  #tables = 0;
   /** Of whoever is in none of the tables so far, or was dropped. */
   #least = 0;
 
@@ -30,10 +33,9 @@ export class UsageMerger {
   }
 
   add({ rows, other, least }: UsageTable): void {
-    const here = new Set<string>();
+    this.#tables += 1;
     for (const given of rows) {
       const { id } = given;
-      here.add(id);
       let row = this.#rows.get(id);
       if (row === undefined) {
         row = new Row(given.name, this.#least);
@@ -42,8 +44,10 @@ export class UsageMerger {
       row.add(given);
       row.name = given.name;
       row.missed += given.missed;
+      row.table = this.#tables;
     }
-    if (least > 0) for (const [id, row] of this.#rows) if (!here.has(id)) row.missed += least;
+    if (least > 0)
+      for (const row of this.#rows.values()) if (row.table !== this.#tables) row.missed += least;
     this.#least += least;
     this.#other.add(other);
     if (this.#rows.size > 2 * this.#kept) this.#drop();

@@ -4,8 +4,11 @@ import { UsageMerger } from './merge.ts';
 import { KEPT, type Subject, type UsageTable } from './table.ts';
 import { decodeTable, encodeTable } from './text.ts';
 
-/** Minutes that are kept put together: a day of one subject, some 10 KiB each. */
-const MINUTES_MAX = 1_500;
+/**
+ * Minutes that are kept put together, some 10 KiB each: of two hours and all subjects. Of an hour
+ * that was made the store has them so.
+ */
+const MINUTES_MAX = 360;
 
 /**
  * Minutes of several instances as they were put together, by what they were made of: a minute to

@@ -1,6 +1,6 @@
 import { DURATION_BOUNDS } from '../../telemetry/request-meter.ts';
 import { UsageSketch } from './sketch.ts';
-import { KEPT, type Subject } from './table.ts';
+import { KEPT, NO_ACCOUNT, type Subject } from './table.ts';
 
 /** What is counted of a call that has ended. */
 export interface UsedCall {
@@ -35,10 +35,11 @@ export class UsageMeter {
     const sketches = this.#sketches;
     if (route !== null)
       sketches.route.count(route.name, route.name, refused, requestBytes, responseBytes, bucket);
+    const id = accountId ?? NO_ACCOUNT.id;
+    const name = accountId === null ? NO_ACCOUNT.name : (call.account ?? accountId);
+    sketches.account.count(id, name, refused, requestBytes, responseBytes, bucket);
     // What strangers make up must not push out what callers use.
     if (accountId === null) return;
-    const name = call.account ?? accountId;
-    sketches.account.count(accountId, name, refused, requestBytes, responseBytes, bucket);
     if (application !== null && application.length <= APPLICATION_MOST)
       sketches.application.count(
         application,

@@ -18,6 +18,19 @@ export interface UsageText {
   readonly text: string;
 }
 
+/** The texts of each minute, oldest first. */
+export function byMinute(
+  texts: readonly UsageText[],
+): readonly (readonly [minute: number, texts: readonly string[]])[] {
+  const found = new Map<number, string[]>();
+  for (const { at, text } of texts) {
+    const known = found.get(at);
+    if (known === undefined) found.set(at, [text]);
+    else known.push(text);
+  }
+  return [...found].sort(([one], [other]) => one - other);
+}
+
 /** How many minutes of instances there are of an hour, and from how many it was made. */
 export interface HourState {
   readonly hour: number;
@@ -28,7 +41,10 @@ export interface HourState {
 
 /** Everything throws `StoreUnavailable`. */
 export interface UsageReader {
-  /** What all instances have written for the minutes of one hour, in no order. */
+  /**
+   * What all instances have written for the minutes of one hour, in no order: a text for each
+   * instance and minute, or one for each minute where they were put together since.
+   */
   minutes(of: Subject, hour: number): Promise<readonly UsageText[]>;
   /** The hours from `first` to `last` that were made, both included, in no order. */
   hours(of: Subject, first: number, last: number): Promise<readonly UsageText[]>;
@@ -39,6 +55,16 @@ export interface UsageHours extends UsageReader {
   hourStates(first: number, last: number): Promise<readonly HourState[]>;
   /** Replaces what there is of that hour. @param madeFrom how many minutes of instances */
   writeHour(hour: number, texts: UsageTexts, madeFrom: number): Promise<void>;
+  /**
+   * Replaces the minutes of an hour that were put together of several instances. They are read in
+   * the place of these as long as there are as many of these as they were made from.
+   */
+  writeShared(
+    of: Subject,
+    hour: number,
+    minutes: readonly UsageText[],
+    madeFrom: number,
+  ): Promise<void>;
 }
 
 export interface UsageStore extends UsageHours {

@@ -1,4 +1,4 @@
-import { usageHoursKey, usageKey } from '../../store/keys.ts';
+import { usageHoursKey, usageKey, usageSharedKey } from '../../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../../store/redis-port.ts';
 import {
   type HourState,
@@ -17,6 +17,9 @@ const DAY_HOURS = 24;
  */
 const MINUTES_MS = (KEPT_MINUTES + HOUR_MINUTES) * 60_000;
 const HOURS_MS = (KEPT_HOURS + DAY_HOURS) * 3_600_000;
+
+/** In the place of a minute: from how many fields the minutes were put together. */
+const FROM = 'from';
 
 /** Hashes with a time to live: one per hour of minutes, one per day of hours, for each subject. */
 export class RedisUsage implements UsageStore {
@@ -55,9 +58,34 @@ export class RedisUsage implements UsageStore {
     );
   }
 
+  async writeShared(
+    of: Subject,
+    hour: number,
+    minutes: readonly UsageText[],
+    madeFrom: number,
+  ): Promise<void> {
+    const key = usageSharedKey(this.#prefix, of, hour);
+    const fields = minutes.flatMap(({ at, text }) => [String(at), text]);
+    await this.#connection.pipeline([
+      ['HSET', key, ...fields, FROM, madeFrom],
+      ['PEXPIRE', key, MINUTES_MS],
+    ]);
+  }
+
   async minutes(of: Subject, hour: number): Promise<readonly UsageText[]> {
-    const reply = await this.#connection.call('HGETALL', usageKey(this.#prefix, of, hour));
-    return pairsOf(reply).map(([field, text]) => ({ at: Number(field.split(' ', 1)[0]), text }));
+    const [key, shared] = [
+      usageKey(this.#prefix, of, hour),
+      usageSharedKey(this.#prefix, of, hour),
+    ];
+    const [madeFrom, written] = await this.#connection.pipeline([
+      ['HGET', shared, FROM],
+      ['HLEN', key],
+    ]);
+    const isWhole = madeFrom != null && Number(madeFrom) === Number(written);
+    const reply = await this.#connection.call('HGETALL', isWhole ? shared : key);
+    return pairsOf(reply).flatMap(([field, text]) =>
+      field === FROM ? [] : [{ at: Number(field.split(' ', 1)[0]), text }],
+    );
   }
 
   /** A day at a time: what one reply holds is bounded by that. */

@@ -16,6 +16,12 @@ export const KEPT: Readonly<Record<Subject, number>> = {
   route: 128,
 };
 
+/**
+ * The row of all calls of nobody known: on public routes, and refused before a token was proven. No
+ * account can have that name.
+ */
+export const NO_ACCOUNT = { id: 'none', name: 'no account' } as const;
+
 /** One for each of `DURATION_BOUNDS`, and one for what took longer. */
 export const BUCKETS = DURATION_BOUNDS.length + 1;
 
@@ -59,7 +65,7 @@ export class UsageSum implements UsageCounts {
   refused = 0;
   requestBytes = 0;
   responseBytes = 0;
-  readonly durations: number[] = Array.from({ length: BUCKETS }, () => 0);
+  readonly durations: number[] = new Array<number>(BUCKETS).fill(0);
 
   add({ calls, refused, requestBytes, responseBytes, durations }: UsageCounts): void {
     this.calls += calls;

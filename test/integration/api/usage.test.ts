@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UsageSeries, UsageTop } from '../../../src/admin/usage.ts';
@@ -13,6 +13,7 @@ describe('who calls, over the API of a gate that is called', () => {
   let busy: { id: string; token: string };
   let quiet: { id: string; token: string };
   let reader: string;
+  const slow = new EventEmitter();
 
   const calls = async (token: string, path: string, times: number, init: RequestInit = {}) => {
     for (let n = 0; n < times; n += 1) {
@@ -29,7 +30,8 @@ describe('who calls, over the API of a gate that is called', () => {
   beforeAll(async () => {
     upstream = createServer((asked, answer) => {
       asked.resume();
-      asked.once('end', () => answer.end(SAID));
+      if (asked.url?.endsWith('/slow')) slow.emit('asked', answer);
+      else asked.once('end', () => answer.end(SAID));
     }).listen(0, '127.0.0.1');
     await once(upstream, 'listening');
     const { port } = upstream.address() as AddressInfo;
@@ -67,8 +69,13 @@ describe('who calls, over the API of a gate that is called', () => {
 
   it('names the busiest at once, with what they did', async () => {
     const { items, total } = await ask<UsageTop>('/usage/account');
+    // Strangers and the public route: refused before a token was proven, or asked for none.
+    const nobody = items.find(({ name }) => name === 'no account');
+    expect(nobody).toMatchObject({ id: 'none', calls: 5, refused: 4 });
+    expect((await ask<UsageSeries>('/usage/account/no%20account')).total.calls).toBe(5);
+    const known = items.filter(({ id }) => id !== 'none');
     expect(
-      items.map(({ trend, p50Ms, p99Ms, ...rest }) => ({
+      known.map(({ trend, p50Ms, p99Ms, ...rest }) => ({
         ...rest,
         trend: trend.reduce((sum, count) => sum + count, 0),
         hasTimes: p50Ms !== null && p99Ms !== null && p50Ms <= p99Ms,
@@ -83,13 +90,16 @@ describe('who calls, over the API of a gate that is called', () => {
         ...{ requestBytes: 0, responseBytes: expect.any(Number), hasTimes: true },
       },
     ]);
-    expect(total).toMatchObject({ calls: 10, refused: 3 });
+    expect(total).toMatchObject({ calls: 15, refused: 7 });
   });
 
   it('orders by what is asked for, and leaves out who has none of it', async () => {
     const names = async (query: string) =>
       (await ask<UsageTop>(`/usage/${query}`)).items.map(({ name, calls: count }) => [name, count]);
-    expect(await names('account?by=refused')).toEqual([['quiet', 3]]);
+    expect(await names('account?by=refused')).toEqual([
+      ['no account', 5],
+      ['quiet', 3],
+    ]);
     expect((await names('account?by=bytes'))[0]).toEqual(['busy', 7]);
     expect(await names('account?by=p99&limit=1')).toHaveLength(1);
     expect(await names('application')).toEqual([
@@ -139,6 +149,17 @@ describe('who calls, over the API of a gate that is called', () => {
     for (const path of ['/usage/account', '/usage/account/busy', '/usage/route'])
       expect((await api.call('GET', path, { token })).status).toBe(403);
     expect((await api.call('GET', '/usage/account', { token: null })).status).toBe(401);
+  });
+
+  it('is told before an account is shut out, with the calls that are under way', async () => {
+    const begun = once(slow, 'asked');
+    const open = calls(busy.token, '/apps/slow', 1);
+    const [answer] = (await begun) as [ServerResponse];
+    const asked = { operation: 'deactivateAccount', input: { name: 'busy', kind: 'service' } };
+    const { body } = await api.call('POST', '/preview', { body: asked });
+    expect(body).toMatchObject({ losers: [{ name: 'busy', underWay: 1 }] });
+    answer.end();
+    await open;
   });
 
   it.each([

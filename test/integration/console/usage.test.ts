@@ -142,7 +142,7 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
         return store.writeHour(...given);
       },
     });
-    for (const name of ['hourStates', 'minutes', 'hours'] as const)
+    for (const name of ['hourStates', 'minutes', 'hours', 'writeShared'] as const)
       Object.assign(watched, { [name]: (store[name] as () => unknown).bind(store) });
     await maker(watched).look();
     expect(writes).toEqual([]);
@@ -152,6 +152,26 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
     await maker(watched).look();
     expect(writes).toEqual([hour]);
     expect(await callsOf('hour', hour, hour)).toEqual([[hour, { ci: 7, cd: 3, late: 9 }]]);
+  });
+
+  it('is a text for each minute once the hour was made, until another minute comes', async () => {
+    const minute = hour * 60;
+    const minutes = async () =>
+      (await reader.minutes('account', hour)).map(({ at }) => at - minute).sort((a, b) => a - b);
+    // An embedded store has one instance: nothing is put together there.
+    const apart = kind === 'embedded' ? [0, 0, 5, 59] : [0, 5, 59];
+    const told = [
+      [minute, { ci: 7, cd: 1 }],
+      [minute + 5, { late: 9 }],
+      [minute + 59, { cd: 2 }],
+    ];
+    expect(await minutes()).toEqual(apart);
+    expect(await callsOf('minute', minute, minute + 59)).toEqual(told);
+    await store.writeMinute(minute + 7, 'two', await textsOf({ later: 1 }));
+    expect(await minutes()).toEqual([0, 0, 5, 7, 59]);
+    await maker(store).look();
+    expect(await minutes()).toEqual([...apart, 7].sort((a, b) => a - b));
+    expect(await callsOf('minute', minute + 7, minute + 7)).toEqual([[minute + 7, { later: 1 }]]);
   });
 
   it('is not made into an hour before its last minutes can be there', async () => {

@@ -134,7 +134,10 @@ describe('the recorder of who calls', () => {
     meter.count({ ...CALL, application: 'x'.repeat(65) });
     await recorder.flush();
     expect(rowsAt(1000, 'route')).toEqual([['deploy', 2, 0]]);
-    expect(rowsAt(1000, 'account')).toEqual([['ci-pipeline', 1, 0]]);
+    expect(rowsAt(1000, 'account')).toEqual([
+      ['no account', 1, 0],
+      ['ci-pipeline', 1, 0],
+    ]);
     expect(rowsAt(1000, 'application')).toEqual([]);
   });
 
