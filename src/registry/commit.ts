@@ -79,6 +79,8 @@ export interface WaitingEdit {
   readonly drop: readonly string[];
   /** As many may wait after it; more is a conflict of versions. */
   readonly atMost: number;
+  /** Of those whose text holds this, as many; absent: they are not told apart. */
+  readonly each?: { readonly holds: string; readonly atMost: number };
 }
 
 /** A serialised `change` event, and the accounts in whose activity log it appears. */

@@ -41,6 +41,27 @@ export function waitingContract(under: () => RegistryUnderTest): void {
       expect((await store().account(idOf(2))).account).toBeNull();
     });
 
+    it('is counted by whose it is, in the step that puts one more', async () => {
+      await store().initialise([role('viewer')]);
+      const of = (who: string, id: string, drop: readonly string[] = []) =>
+        commitOf([], {
+          waiting: {
+            ...{ put: [{ id, text: `{"by":"${who}"}` }], drop, atMost: 9 },
+            each: { holds: `"by":"${who}"`, atMost: 2 },
+          },
+        });
+      const asked = ['a', 'b', 'c', 'd', 'e'].map((id) => store().commit(of('ada', id)));
+      const made = (await Promise.all(asked)).filter(({ committed }) => committed);
+      expect(made).toHaveLength(2);
+      expect(await store().commit(of('grace', 'f'))).toMatchObject({ committed: true });
+      expect(await store().commit(of('ada', 'g'))).toMatchObject({
+        ...{ committed: false, conflict: 'version', key: 'waiting' },
+      });
+      const [first] = (await ids()).filter((id) => id !== 'f');
+      expect(await store().commit(of('ada', 'h', [first!]))).toMatchObject({ committed: true });
+      expect(await ids()).toHaveLength(3);
+    });
+
     it('is no more than there may be, and stays where the change is not made', async () => {
       await store().initialise([role('viewer')]);
       await store().commit(commitOf([], { waiting: put('a', 'b', 'c') }));

@@ -1,3 +1,4 @@
+import type { WaitingEdit } from '../../registry/commit.ts';
 import type { AdminActor } from '../actor.ts';
 import { reading, writing } from '../change.ts';
 import type { AdminContext } from '../context.ts';
@@ -11,6 +12,7 @@ import { identityOf } from './same-hand.ts';
 import {
   encodeWaiting,
   newWaitingId,
+  proposerText,
   readWaiting,
   WAITING_LIMITS,
   type Waiting,
@@ -104,9 +106,14 @@ async function store(context: AdminContext, actor: AdminActor, waiting: Waiting)
   const result = await writing(context, {
     ...NOTHING,
     ...{ audit, moreAudit },
-    waiting: { put: [stored], drop: [], atMost: WAITING_LIMITS.all },
+    waiting: { put: [stored], drop: [], atMost: WAITING_LIMITS.all, each: ofProposer(waiting) },
   });
   return result.committed;
+}
+
+/** Those of one proposer, counted by the step that puts another: many may ask at once. */
+function ofProposer(waiting: Waiting): NonNullable<WaitingEdit['each']> {
+  return { holds: proposerText(waiting), atMost: WAITING_LIMITS.each };
 }
 
 function awaits({ id, roles, expiresAt }: Waiting): AdminError {

@@ -42,9 +42,7 @@ export interface Waiting extends WaitingBody {
 }
 
 export const WAITING_LIMITS = {
-  /**
-   * Changes that wait, in all and, about so many, by one proposer: who asks at once gets one more.
-   */
+  /** Changes that wait, in all and by one proposer. */
   all: 100,
   each: 20,
   /** Records that one changes: they are made in one step of the store. */
@@ -89,6 +87,14 @@ export function newWaitingId(): string {
 
 export function encodeWaiting({ id, ...body }: Waiting): StoredWaiting {
   return { id, text: JSON.stringify({ schema: SCHEMA, ...body }) };
+}
+
+/**
+ * What the stored texts of one proposer hold, and no others: in a string its quotes would be
+ * escaped. Whoever acts with the store itself has no id.
+ */
+export function proposerText({ proposedBy }: Pick<Waiting, 'proposedBy'>): string {
+  return `"proposedBy":{"id":${JSON.stringify(proposedBy.id)},`;
 }
 
 /** Of one that is damaged, or that a later version has stored: it can only be withdrawn. */

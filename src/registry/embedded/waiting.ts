@@ -23,7 +23,8 @@ export function readWaiting(file: RegistryFile): readonly StoredWaiting[] {
 }
 
 /** To be called inside a transaction. Throws `Conflict` where what is to go is not there. */
-export function applyWaiting(file: RegistryFile, { put, drop, atMost }: WaitingEdit): void {
+export function applyWaiting(file: RegistryFile, edit: WaitingEdit): void {
+  const { put, drop, atMost, each } = edit;
   if (put.length > 0) file.run(TABLE);
   const isThere = file.get(IS_THERE) !== undefined;
   for (const id of drop) {
@@ -37,8 +38,11 @@ export function applyWaiting(file: RegistryFile, { put, drop, atMost }: WaitingE
       text,
       sumOf('waiting', id, text),
     );
-  if (put.length > 0 && Number(file.get('SELECT count(*) AS n FROM waiting')?.n) > atMost)
-    throw conflict('waiting');
+  if (put.length === 0) return;
+  if (Number(file.get('SELECT count(*) AS n FROM waiting')?.n) > atMost) throw conflict('waiting');
+  if (each === undefined) return;
+  const holding = 'SELECT count(*) AS n FROM waiting WHERE instr(text, ?) > 0';
+  if (Number(file.get(holding, each.holds)?.n) > each.atMost) throw conflict('waiting');
 }
 
 function conflict(key: string): Conflict {

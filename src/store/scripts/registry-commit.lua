@@ -173,6 +173,20 @@ if waiting then
   end
   local count = redis.call('HLEN', key) - #waiting.drop + #waiting.put
   if #waiting.put > 0 and count > waiting.atMost then return { 'version', 'waiting' } end
+  -- Counted here: of those who ask at once each would find that there is room.
+  if #waiting.put > 0 and waiting.each then
+    local gone, held = {}, 0
+    local function tally(text)
+      if string.find(text, waiting.each.holds, 1, true) then held = held + 1 end
+    end
+    for _, id in ipairs(waiting.drop) do gone[id] = true end
+    local stored = redis.call('HGETALL', key)
+    for at = 1, #stored, 2 do
+      if not gone[stored[at]] then tally(stored[at + 1]) end
+    end
+    for _, one in ipairs(waiting.put) do tally(one.text) end
+    if held > waiting.each.atMost then return { 'version', 'waiting' } end
+  end
 end
 
 local seq = string.format('%.0f', before + 1)
