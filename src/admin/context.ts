@@ -48,6 +48,10 @@ export interface AdminContext extends ChangeContext {
   readonly usage?: UsageReader | null;
   /** What the record of calls says; absent: there is none here. */
   readonly trails?: TrailSource;
+  /** How many calls of these accounts this instance serves now; absent: it serves none. */
+  readonly underWay?: (accounts: ReadonlySet<string>) => ReadonlyMap<string, number>;
+  /** Roles that people get when an identity provider lets them in; absent: it is not known. */
+  readonly identityRoles?: () => readonly string[];
 }
 
 /** What those work with that can be rehearsed. */

@@ -80,6 +80,16 @@ export class OpenCalls {
     return this.#open.length;
   }
 
+  /** How many each of these accounts has, for people who ask. An account with none is not named. */
+  countsOf(accounts: ReadonlySet<string>): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { permit } of this.#open) {
+      const id = permit.account?.account.id;
+      if (id !== undefined && accounts.has(id)) counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   add(call: OpenCall): void {
     call.place = this.#open.push(call) - 1;
   }

@@ -1,3 +1,4 @@
+import { identityRolesOf } from '../admin/advice/identity-roles.ts';
 import { approvalsOf } from '../admin/approvals/configured.ts';
 import { createControl } from '../admin/control.ts';
 import { connectOwner } from '../admin/owner-client.ts';
@@ -51,6 +52,7 @@ export async function reachStore(
     routes: () => routes,
     webhooks: deskOf(config),
     approvals: approvalsOf(() => config),
+    identityRoles: () => identityRolesOf(config),
   });
   return { control, actor, config, place, token: null, close: () => stores.close() };
 }

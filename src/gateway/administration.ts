@@ -1,3 +1,4 @@
+import { identityRolesOf } from '../admin/advice/identity-roles.ts';
 import { approvalsOf } from '../admin/approvals/configured.ts';
 import type { AdminContext } from '../admin/context.ts';
 import { type Control, createControl } from '../admin/control.ts';
@@ -51,6 +52,8 @@ export async function openAdministration(
     webhooks: webhooks.desk,
     ...adminContext(gate, registry.replica, managed.store),
     usage: parts.usage,
+    underWay: (accounts) => registry.openCalls.countsOf(accounts),
+    identityRoles: () => identityRolesOf(gate.state.config),
     served: stores.served,
     audit: managed.audit,
     routes: () => gate.state.config.routes,

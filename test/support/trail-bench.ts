@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { seededRoles } from '../../src/account/role.ts';
 import { storeOwner } from '../../src/admin/actor.ts';
 import { type Administration, createAdministration } from '../../src/admin/administration.ts';
+import type { AdminContext } from '../../src/admin/context.ts';
 import { createTrails } from '../../src/admin/trail/trails.ts';
 import { CallEvents } from '../../src/audit/event/call-event.ts';
 import { openEmbeddedAudit } from '../../src/audit/log/embedded/log.ts';
@@ -34,7 +35,7 @@ export interface TrailBench {
   /** Of the administration: so much later than it is. */
   readonly clock: Clock & { aheadMs: number };
   /** Another administration of the same, that looks at so many events for an answer. */
-  adminOf(examinedMax: number): Administration;
+  adminOf(examinedMax?: number, more?: Pick<AdminContext, 'identityRoles'>): Administration;
   /** Appends decisions of calls, each permit with its outcome, as one instance. */
   record(instance: string, calls: readonly Recorded[]): Promise<void>;
   /** Appends lines as they are. */
@@ -57,8 +58,9 @@ export async function openTrailBench(
     wallMs: () => Date.now() + clock.aheadMs,
     monotonicMs: () => systemClock.monotonicMs() + clock.aheadMs,
   };
-  const adminOf = (examinedMax?: number) =>
+  const adminOf: TrailBench['adminOf'] = (examinedMax, more = {}) =>
     createAdministration({
+      ...more,
       ...{ store, clock, instance: null, routes: () => routes },
       trails: createTrails({ audit, clock, ...(examinedMax === undefined ? {} : { examinedMax }) }),
     });

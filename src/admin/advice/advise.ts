@@ -1,7 +1,7 @@
 import { Policy } from '../../account/policy.ts';
 import type { AccountPage } from '../../registry/port.ts';
 import { turn } from '../../turns.ts';
-import { type AdminActor, mustHave } from '../actor.ts';
+import { type AdminActor, mustBeThere, mustHave } from '../actor.ts';
 import { reading } from '../change.ts';
 import type { AdminContext } from '../context.ts';
 import { AdminError } from '../error.ts';
@@ -45,6 +45,11 @@ export interface Advice {
   readonly damaged: number;
   /** Less than a day was looked at: nothing is said of what was not used. */
   readonly tooShort: boolean;
+  /**
+   * What was changed in that time, also by a new token: nothing is said of what it did not use,
+   * which it may have been given yesterday.
+   */
+  readonly changed: Changed;
   /** How many there are of each kind, named or not. */
   readonly counts: Readonly<Record<FindingKind, number>>;
   /** At most 50 of each kind, the kinds in the order of their table. */
@@ -67,7 +72,7 @@ export async function advise(
   if (trails === undefined)
     throw new AdminError('unavailable', 'this process has no record of calls: ask a running gate');
   const { days = DEFAULTS.days, cursor = null } = input;
-  const { fold, window, next } = await trails.read({ days, cursor });
+  const { fold, window, next } = await trails.read({ days, cursor }, actor);
   const found = new Found();
   // What was not used is known when all was read, and not sooner.
   if (next !== null) return found.answer(window, next, { ...NONE_LOOKED_AT, tooShort: false });
@@ -76,7 +81,7 @@ export async function advise(
   const looked =
     tooShort || window.unreadable > 0
       ? NONE_LOOKED_AT
-      : await judgeUse(context, fold, window, found);
+      : await judgeUse(context, actor, fold, window, found);
   const asked = { context, actor, fold, most: NAMED_MAX };
   const { tokenOlderThanDays = DEFAULTS.tokenOlderThanDays } = input;
   const { expiringWithinDays = DEFAULTS.expiringWithinDays } = input;
@@ -86,16 +91,26 @@ export async function advise(
   return found.answer(window, null, { ...looked, tooShort });
 }
 
+/** How many of each. Of accounts, those that were looked at. */
+export interface Changed {
+  readonly accounts: number;
+  readonly roles: number;
+  readonly teams: number;
+}
+
 interface Looked {
   readonly accounts: number;
   readonly isCut: boolean;
   readonly damaged: number;
+  readonly changed: Changed;
 }
 
-const NONE_LOOKED_AT: Looked = { accounts: 0, isCut: false, damaged: 0 };
+const NONE_CHANGED: Changed = { accounts: 0, roles: 0, teams: 0 };
+const NONE_LOOKED_AT: Looked = { accounts: 0, isCut: false, damaged: 0, changed: NONE_CHANGED };
 
 async function judgeUse(
   context: AdminContext,
+  actor: AdminActor,
   fold: TrailFold,
   { from }: TrailWindow,
   found: Found,
@@ -104,28 +119,35 @@ async function judgeUse(
   const { roles, teams } = await reading(() => store.snapshot());
   const policy = Policy.of(roles, teams);
   const use = new RegistryUse(policy, await routesByName(context), clock.wallMs());
+  use.givenToPeople(context.identityRoles?.() ?? []);
   const advice = new AccountAdvice({ policy, use, roles, teams, from });
   let accounts = 0;
   let damaged = 0;
+  let changedAccounts = 0;
   let cursor: string | null = null;
   do {
+    mustBeThere(actor);
     const page: AccountPage = await reading(() => store.accounts({ cursor, limit: PAGE }));
     for (const [at, account] of page.items.entries()) {
       if (at % AT_ONCE === 0) await turn();
       const used = use.take(account, fold.accounts.get(account.id) ?? null);
       found.add(advice.of(used));
+      if (advice.isJudged(account) && account.updatedAt > from) changedAccounts += 1;
     }
     accounts += page.items.length;
     damaged += page.damaged.length;
     cursor = page.next;
   } while (cursor !== null && accounts < ACCOUNTS_MAX);
   const isCut = cursor !== null;
-  if (isCut || damaged > 0) return { accounts, isCut, damaged };
+  const since = (all: readonly { readonly updatedAt: string }[]) =>
+    all.filter(({ updatedAt }) => updatedAt > from).length;
+  const changed = { accounts: changedAccounts, roles: since(roles), teams: since(teams) };
+  if (isCut || damaged > 0) return { accounts, isCut, damaged, changed };
   const byName = (a: { readonly name: string }, b: { readonly name: string }) =>
     a.name < b.name ? -1 : 1;
   for (const role of [...roles].sort(byName)) found.add(adviceOnRole(role, use, from));
   for (const team of [...teams].sort(byName)) found.add(adviceOnTeam(team, use, policy, from));
-  return { accounts, isCut, damaged };
+  return { accounts, isCut, damaged, changed };
 }
 
 /** Findings by kind: the first of each are named. */
@@ -153,11 +175,12 @@ class Found {
     next: string | null,
     looked: Looked & { readonly tooShort: boolean },
   ): Advice {
-    const { accounts, isCut, damaged, tooShort } = looked;
+    const { accounts, isCut, damaged, changed, tooShort } = looked;
     const counts = Object.fromEntries(
       FINDING_KINDS.map((kind) => [kind, this.#counts.get(kind) ?? 0]),
     ) as Record<FindingKind, number>;
     const items = FINDING_KINDS.flatMap((kind) => this.#named.get(kind) ?? []);
-    return { window, next, accounts, accountsCut: isCut, damaged, tooShort, counts, items };
+    const reach = { accounts, accountsCut: isCut, damaged, tooShort, changed };
+    return { window, next, ...reach, counts, items };
   }
 }

@@ -44,13 +44,16 @@ export class AccountAdvice {
 
   of(one: AccountUse): readonly Finding[] {
     const { account } = one;
-    const counts = account.kind === 'service' && account.status === 'active';
-    // A bait is there to be taken: it calls nothing, and has what it has for the look of it.
-    if (!counts || account.honey === true) return [];
+    if (!this.isJudged(account)) return [];
     // What was given in the meantime cannot have been used all along, and which part of the record
     // is younger is not known.
     if (account.updatedAt > this.#from) return [];
     return [...this.#narrowerRole(one), ...this.#grants(one), ...this.#teams(one)];
+  }
+
+  /** A bait is there to be taken: it calls nothing, and has what it has for the look of it. */
+  isJudged({ kind, status, honey }: Account): boolean {
+    return kind === 'service' && status === 'active' && honey !== true;
   }
 
   /** A role that there is, and that would have let in every call that was let in. */

@@ -58,6 +58,11 @@ export class RegistryUse {
     this.#nowMs = nowMs;
   }
 
+  /** Roles that people get when they sign in, whoever has them now. */
+  givenToPeople(roles: readonly string[]): void {
+    for (const role of roles) this.heldByPeople.add(role);
+  }
+
   take(account: Account, trail: AccountTrail | null): AccountUse {
     const principal = compilePrincipal(account);
     this.#hold(account);

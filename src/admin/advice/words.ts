@@ -31,6 +31,7 @@ export function adviceWords({
   accountsCut,
   damaged,
   tooShort,
+  changed,
   window,
 }: Advice): readonly string[] {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -46,6 +47,7 @@ export function adviceWords({
           `${counted(damaged, 'account')} cannot be read and may use anything, so unused roles and teams are not named.`,
         ]
       : []),
+    ...changedWords(changed),
     ...(unreadable > 0 && !tooShort
       ? [
           'Recorded calls that cannot be read may have used anything, so what was not used is not named.',
@@ -57,6 +59,19 @@ export function adviceWords({
         ]
       : []),
   ];
+}
+
+/** A gate of an earlier version does not count them. */
+function changedWords(changed: Advice['changed'] | undefined): readonly string[] {
+  const named = (['accounts', 'roles', 'teams'] as const).flatMap((kind) => {
+    const count = changed?.[kind] ?? 0;
+    return count === 0 ? [] : [counted(count, kind.slice(0, -1))];
+  });
+  return named.length === 0
+    ? []
+    : [
+        `Changed in that time, also by a new token: ${named.join(', ')}. What they did not use is not said, because it may have been given since.`,
+      ];
 }
 
 function minute(at: string): string {

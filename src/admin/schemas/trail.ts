@@ -165,6 +165,11 @@ export const advice = component(
     tooShort: z
       .boolean()
       .describe('Less than a day was looked at: nothing is said of what was not used.'),
+    changed: z
+      .object({ accounts: count, roles: count, teams: count })
+      .describe(
+        'What was changed in that time, also by a new token: nothing is said of what it did not use.',
+      ),
     counts: z
       .object(Object.fromEntries(FINDING_KINDS.map((kind) => [kind, count])))
       .describe('How many there are of each kind, named or not.'),

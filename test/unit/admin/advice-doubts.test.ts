@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { adviceWords } from '../../../src/admin/advice/words.ts';
 import type { AccountView } from '../../../src/admin/views.ts';
 import { CallEvents } from '../../../src/audit/event/call-event.ts';
 import { DECISION, decisionLine } from '../../support/call-events.ts';
@@ -63,6 +64,9 @@ describe('what advice leaves alone', () => {
     expect(await found('busy')).toEqual(['token-old']);
     await admin.grantRole(bossOf, { name: 'busy', application: 'erp', role: 'writer' });
     expect(await found('busy')).toEqual(['token-old']);
+    const advice = await admin.advise(bossOf, {});
+    expect(advice.changed).toEqual({ accounts: 1, roles: 1, teams: 0 });
+    expect(adviceWords(advice).join(' ')).toContain('by a new token: 1 account, 1 role.');
   });
 
   it('is everything, while there are records that it cannot read, and says so', async () => {

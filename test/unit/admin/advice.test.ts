@@ -130,6 +130,14 @@ describe.each(TRAIL_STORES)('what is worth a look, on the %s store', (kind) => {
     expect(advice).toMatchObject({ accounts: 5, accountsCut: false, tooShort: false, next: null });
   });
 
+  it('is no role that people get at their sign-in, whoever has it now', async () => {
+    const given = bench!.adminOf(undefined, { identityRoles: () => ['nobodys'] });
+    const names = (await given.advise(bossOf, {})).items
+      .filter(({ kind: is }) => is === 'role-unused')
+      .map(({ target }) => target.name);
+    expect(names).toEqual(['asleep', 'reader']);
+  });
+
   it('proposes nothing that would have refused a recorded call, and declares just that', async () => {
     const { admin } = bench!;
     const { items } = await admin.advise(bossOf, {});
