@@ -1,7 +1,7 @@
 import type { Account } from '../account/model.ts';
 import type { AuditReader } from '../audit/port.ts';
 import { turn } from '../turns.ts';
-import type { AdminActor } from './actor.ts';
+import { type AdminActor, mustBeThere } from './actor.ts';
 import { changesOf, type Rehearsal, rehearse } from './approvals/rehearse.ts';
 import { concernOf } from './approvals/rule.ts';
 import type { WaitingChange } from './approvals/waiting.ts';
@@ -31,6 +31,11 @@ export interface Loser {
   readonly lastUsedAt: string | null;
   /** Calls of the last 24 hours; null: not looked up. */
   readonly calls: { readonly count: number; readonly isMore: boolean } | null;
+  /**
+   * Calls that the instance which answers is serving, streams and tunnels among them; other
+   * instances are not asked. Null: not looked up, or a command line answers.
+   */
+  readonly underWay: number | null;
 }
 
 export interface ChangePreview {
@@ -89,10 +94,11 @@ async function previewOf(
   const losers: Loser[] = [];
   for (const [index, [was, is]] of concerned.accounts.entries()) {
     if (index % AT_ONCE === 0) await turn();
+    mustBeThere(actor);
     const between = { before, after: isSamePolicy(rehearsal) ? before : after };
     const loses = [...lossesOf(was, is, between, clock.wallMs()), ...tokenLoss(was, is)];
     const { id, name, kind } = was;
-    if (loses.length > 0) losers.push({ id, name, kind, loses, lastUsedAt: null, calls: null });
+    if (loses.length > 0) losers.push({ id, name, kind, loses, ...UNKNOWN });
   }
   return {
     changes: changesOf(rehearsal),
@@ -104,6 +110,8 @@ async function previewOf(
     abandoned: await reading(() => abandonedBy(context, rehearsal, after)),
   };
 }
+
+const UNKNOWN = { lastUsedAt: null, calls: null, underWay: null } as const;
 
 /** A new token that leaves the former one no time. */
 function tokenLoss(was: Account, is: Account | null): readonly string[] {
@@ -190,10 +198,16 @@ async function withUse(
     .slice(0, LIMITS.losers);
   if (!maySee || audit === undefined) return latest;
   const sinceMs = context.clock.wallMs() - DAY_MS;
+  const underWay = context.underWay?.(new Set(latest.map(({ id }) => id)));
   const told: Loser[] = [];
   for (const [index, loser] of latest.entries()) {
+    mustBeThere(actor);
     const isAsked = index < LIMITS.withCalls && loser.kind === 'service';
-    told.push(isAsked ? { ...loser, calls: await callsSince(audit, loser.id, sinceMs) } : loser);
+    told.push({
+      ...loser,
+      calls: isAsked ? await callsSince(audit, loser.id, sinceMs) : null,
+      underWay: underWay === undefined ? null : (underWay.get(loser.id) ?? 0),
+    });
   }
   return told.sort((a, b) => (b.calls?.count ?? 0) - (a.calls?.count ?? 0));
 }

@@ -116,9 +116,12 @@ function counted(accounts: number): string {
   return `${accounts} ${accounts === 1 ? 'account' : 'accounts'}`;
 }
 
-function useOf({ kind, lastUsedAt, calls }: Loser): string {
+function useOf({ kind, lastUsedAt, calls, underWay }: Loser): string {
   if (kind === 'user') return 'a person';
-  const last = lastUsedAt === null ? 'never let in' : `last let in ${lastUsedAt}`;
-  if (calls === null) return last;
-  return `${calls.count}${calls.isMore ? ' or more' : ''} calls in 24 h, ${last}`;
+  return [
+    ...(calls === null ? [] : [`${calls.count}${calls.isMore ? ' or more' : ''} calls in 24 h`]),
+    // A gate of an earlier version does not say.
+    ...(underWay == null ? [] : [`${underWay} under way on the gate that was asked`]),
+    lastUsedAt === null ? 'never let in' : `last let in ${lastUsedAt}`,
+  ].join(', ');
 }

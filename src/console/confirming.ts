@@ -81,37 +81,22 @@ export function lookFirst(
   );
 }
 
-/** Who would lose what by a change, and what else people should know before. */
+/** Who would lose what by a change, and what else people should know before it. */
 export function previewCards(preview: ChangePreview, nowMs: number): Html {
-  const { losers, losing, accounts, examined, abandoned, approval } = preview;
+  const { losers, losing, accounts, examined } = preview;
   const rows = losers.map((loser): readonly Slot[] => [
     html`<a href="/find/${loser.name}">${loser.name}</a>`,
     html`${loser.loses.map((line) => html`<div>${line}</div>`)}`,
-    callsOf(loser),
-    loser.lastUsedAt === null
-      ? html`<span class="quiet">never, as far as is known</span>`
-      : ago(loser.lastUsedAt, nowMs),
+    ...useCells(loser, nowMs),
   ]);
-  const columns = ['Account', 'It loses', 'Calls in 24 hours', 'Last let in'].map((name) => ({
-    name,
-  }));
+  const columns = ['Account', 'It loses', ...USE_COLUMNS].map((name) => ({ name }));
   const [hidden, rest] = [losing - losers.length, accounts - examined];
   const notes = [
+    ...(losers.some(({ underWay }) => underWay !== null) ? [HERE] : []),
     ...(hidden > 0 ? [`${hidden} more of them are not shown.`] : []),
     ...(rest > 0 ? [`${plural(rest, 'account')} more were not looked at.`] : []),
   ];
-  return html`${
-    approval.length === 0
-      ? ''
-      : notice(
-          'info',
-          html`<p>It concerns the protected ${approval.length === 1 ? 'role' : 'roles'} ${approval.join(', ')}: it waits until another administrator approves it.</p>`,
-        )
-  }${
-    abandoned.length === 0
-      ? ''
-      : notice('warn', html`<p>No member is left who is let in on ${abandoned.join(', ')}.</p>`)
-  }${
+  return html`${previewNotices(preview)}${
     losers.length === 0
       ? ''
       : card(
@@ -125,7 +110,42 @@ export function previewCards(preview: ChangePreview, nowMs: number): Html {
   }`;
 }
 
-function callsOf({ kind, calls }: Loser): Slot {
+/** What else people should know before. */
+export function previewNotices({ approval, abandoned }: ChangePreview): Html {
+  return html`${
+    approval.length === 0
+      ? ''
+      : notice(
+          'info',
+          html`<p>It concerns the protected ${approval.length === 1 ? 'role' : 'roles'} ${approval.join(', ')}: it waits until another administrator approves it.</p>`,
+        )
+  }${
+    abandoned.length === 0
+      ? ''
+      : notice('warn', html`<p>No member is left who is let in on ${abandoned.join(', ')}.</p>`)
+  }`;
+}
+
+/** Of what counts calls under way. */
+export const HERE =
+  'Under way here: calls that this gate serves now, streams and tunnels among them. Other gates are not asked.';
+
+/** What is known of the use of whoever would lose. */
+export const USE_COLUMNS = ['Calls in 24 hours', 'Under way here', 'Last let in'] as const;
+
+export function useCells(loser: Loser, nowMs: number): readonly Slot[] {
+  return [
+    callsOf(loser),
+    loser.underWay === null
+      ? html`<span class="quiet">not looked up</span>`
+      : String(loser.underWay),
+    loser.lastUsedAt === null
+      ? html`<span class="quiet">never, as far as is known</span>`
+      : ago(loser.lastUsedAt, nowMs),
+  ];
+}
+
+export function callsOf({ kind, calls }: Pick<Loser, 'kind' | 'calls'>): Slot {
   if (kind === 'user') return html`<span class="quiet">a person</span>`;
   if (calls === null) return html`<span class="quiet">not looked up</span>`;
   return `${calls.count}${calls.isMore ? ' or more' : ''}`;

@@ -67,6 +67,12 @@ export const changePreview = component(
             .object({ count: z.int(), isMore: z.boolean() })
             .nullable()
             .describe('Of the last 24 hours, at most 500 are counted; null: not looked up.'),
+          underWay: z
+            .int()
+            .nullable()
+            .describe(
+              'Calls that the gate which answers is serving now, streams and tunnels among them; other gates are not asked. Null: not looked up.',
+            ),
         }),
       )
       .describe('Those of the accounts looked at who lose by it, at most 50, most calls first.'),

@@ -1,12 +1,14 @@
 import type { Hono } from 'hono';
 import type { AccountKind } from '../../account/model.ts';
 import type { BulkAnswer, BulkChange, BulkItem } from '../../admin/bulk.ts';
+import type { ChangePreview } from '../../admin/preview.ts';
 import { show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { BULK_ACTS, type BulkAct } from '../components/bulk-bar.ts';
 import { faultSummary, formFields, selectField, textField } from '../components/form.ts';
 import { badge, empty, longTable, notice } from '../components/parts.ts';
 import { receiptNotice } from '../components/receipt.ts';
+import { HERE, previewNotices, USE_COLUMNS, useCells } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
@@ -61,7 +63,22 @@ async function bulk(c: ConsoleContext, parts: ConsoleParts, kind: Kind): Promise
   const input = { kind: kind.kind, ids: asked.ids, ...change, preview: !isDone };
   const attempted = await attempt(() => administration.changeAccounts(c.var.visitor.actor, input));
   if (!attempted.done) return detailsForm(c, parts, kind, asked, attempted);
-  return isDone ? result(c, kind, attempted.value) : preview(c, kind, asked, attempted.value.items);
+  if (isDone) return result(c, kind, attempted.value);
+  const effect = await effectOf(c, parts, input);
+  return preview(c, kind, asked, attempted.value.items, effect, parts.clock.wallMs());
+}
+
+/** Who uses what they would lose; null: it cannot be looked up, and the change says why. */
+async function effectOf(
+  c: ConsoleContext,
+  { control }: ConsoleParts,
+  input: object,
+): Promise<ChangePreview | null> {
+  const asked = { operation: 'changeAccounts', input: { ...input, preview: false } } as const;
+  const attempted = await attempt(() =>
+    control.administration.previewChange(c.var.visitor.actor, asked),
+  );
+  return attempted.done ? attempted.value : null;
 }
 
 function askedIn(c: ConsoleContext): Asked {
@@ -155,24 +172,44 @@ ${act === 'expire' ? textField({ name: 'expiresAt', label: 'Expires', type: 'dat
   );
 }
 
-const COLUMNS = ['Name', 'What happens', 'It loses'].map((column) => ({ name: column }));
+const COLUMNS = ['Name', 'What happens', 'It loses'];
 
-function itemsTable(section: string, items: readonly BulkItem[], isDone: boolean): Promise<Html> {
+type UseOf = (item: BulkItem) => readonly Slot[];
+
+/** @param useOf what is known of the use of each; null: that is not shown */
+function itemsTable(
+  section: string,
+  items: readonly BulkItem[],
+  isDone: boolean,
+  useOf: UseOf | null = null,
+): Promise<Html> {
   const words = {
     changed: isDone ? badge('good', 'Changed') : badge('info', 'Will change'),
     unchanged: badge('', 'No change needed'),
     refused: badge('bad', 'Refused'),
   };
-  return longTable(
-    'Accounts',
-    COLUMNS,
-    items,
-    ({ id, name, outcome, why, loses }): readonly Slot[] => [
+  const columns = [...COLUMNS, ...(useOf === null ? [] : USE_COLUMNS)].map((name) => ({ name }));
+  return longTable('Accounts', columns, items, (item): readonly Slot[] => {
+    const { id, name, outcome, why, loses } = item;
+    return [
       name === null ? html`<code>${id}</code>` : html`<a href="${section}/${name}">${name}</a>`,
       words[outcome],
       why ?? (loses.length === 0 ? html`<span class="quiet">nothing</span>` : loses.join('; ')),
-    ],
-  );
+      ...(useOf?.(item) ?? []),
+    ];
+  });
+}
+
+/** Of whoever loses nothing it is not asked. */
+function usesIn({ losers }: ChangePreview, nowMs: number): UseOf {
+  const byId = new Map(losers.map((loser) => [loser.id, loser]));
+  return ({ id, loses }) => {
+    const loser = byId.get(id);
+    if (loser !== undefined) return useCells(loser, nowMs);
+    return USE_COLUMNS.map(() =>
+      loses.length === 0 ? '–' : html`<span class="quiet">not looked up</span>`,
+    );
+  };
 }
 
 async function preview(
@@ -180,7 +217,10 @@ async function preview(
   { section, name, noun }: Kind,
   asked: Asked,
   items: readonly BulkItem[],
+  effect: ChangePreview | null,
+  nowMs: number,
 ): Promise<Response> {
+  const useOf = effect === null || effect.losers.length === 0 ? null : usesIn(effect, nowMs);
   const count = items.filter(({ outcome }) => outcome === 'changed').length;
   const button =
     count === 0
@@ -195,7 +235,7 @@ async function preview(
       crumbs: [{ name, path: section }],
       lead: 'Nothing is changed yet. This is what would become of each.',
     },
-    html`<section class="card">${await itemsTable(section, items, false)}<div class="card-body"><div class="actions">${button}<a class="button" href="${section}">Cancel</a></div></div></section>`,
+    html`${effect === null ? '' : previewNotices(effect)}<section class="card">${await itemsTable(section, items, false, useOf)}${useOf === null ? '' : html`<p class="card-body small quiet">${HERE}</p>`}<div class="card-body"><div class="actions">${button}<a class="button" href="${section}">Cancel</a></div></div></section>`,
   );
 }
 

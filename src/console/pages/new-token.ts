@@ -4,8 +4,9 @@ import { goOn, nameIn, show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';
 import { faultSummary, formFields, selectField } from '../components/form.ts';
 import { notice } from '../components/parts.ts';
+import { callsOf } from '../confirming.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
-import { html } from '../html.ts';
+import { html, type Slot } from '../html.ts';
 import { spend } from '../once.ts';
 import type { ConsoleParts } from '../parts.ts';
 import { ago } from '../words.ts';
@@ -52,17 +53,46 @@ export function newTokenPages(app: Hono<Env>, parts: ConsoleParts): void {
   });
 }
 
-function ask(
+/** Whoever uses the present token loses it: what is known of them. */
+async function useWords(
+  c: ConsoleContext,
+  { control, clock }: ConsoleParts,
+  { id, name, token }: AccountView,
+): Promise<Slot> {
+  if (token === null) return '';
+  const input = { id, kind: 'service', overlapMs: 0 };
+  const asked = { operation: 'rotateToken', input } as const;
+  // What keeps it from being made, the form says when it comes.
+  const preview = await attempt(() =>
+    control.administration.previewChange(c.var.visitor.actor, asked),
+  );
+  const loser = preview.done ? preview.value.losers.find((one) => one.id === id) : undefined;
+  const used = token.lastUsed ?? null;
+  if (used === null && (loser?.calls?.count ?? 0) === 0) return '';
+  const words = [
+    used === null
+      ? html`Whoever uses the present token of ${name} will need the new one.`
+      : html`The present token was last used ${ago(used.at, clock.wallMs())} from ${used.address}. Whoever uses it will need the new one.`,
+    ...(loser?.calls == null ? [] : [html`Calls in 24 hours: ${callsOf(loser)}.`]),
+    ...(loser?.underWay == null
+      ? []
+      : [
+          html`Under way here: ${loser.underWay}, streams and tunnels among them; other gates are not asked.`,
+        ]),
+  ];
+  return notice('warn', html`<p>${words.map((one) => html`${one} `)}</p>`);
+}
+
+async function ask(
   c: ConsoleContext,
   parts: ConsoleParts,
   account: AccountView,
   failed: Extract<Attempted<unknown>, { done: false }> | null = null,
-): Response | Promise<Response> {
+): Promise<Response> {
   const path = `${SECTION}/${account.name}`;
   const { token } = account;
-  const used = token?.lastUsed ?? null;
   const content = html`${faultSummary(failed?.message ?? null, failed?.faults ?? [])}
-${used === null ? '' : notice('warn', html`<p>The present token was last used ${ago(used.at, parts.clock.wallMs())} from ${used.address}. Whoever uses it will need the new one.</p>`)}
+${await useWords(c, parts, account)}
 <section class="card"><div class="card-head"><h2>What will happen</h2></div><div class="card-body">
 <form class="stack" method="post" action="${path}/new-token">${formFields(c.var.visitor, { once: true })}
 <ol>
