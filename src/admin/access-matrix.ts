@@ -4,7 +4,7 @@ import { standingOf } from '../decision/authenticate.ts';
 import { judgeOn } from '../decision/authorise.ts';
 import type { Route } from '../decision/route.ts';
 import { turn } from '../turns.ts';
-import type { AdminActor } from './actor.ts';
+import { type AdminActor, mustBeThere } from './actor.ts';
 import { reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { knownRoutes } from './known-routes.ts';
@@ -72,7 +72,7 @@ const ROWS_AT_ONCE = 25;
  */
 export async function accessMatrix(
   context: AdminContext,
-  _actor: AdminActor,
+  actor: AdminActor,
   question: MatrixQuestion,
 ): Promise<MatrixPage> {
   const { permission, search, cursor, limit = DEFAULTS.limit } = question;
@@ -90,6 +90,7 @@ export async function accessMatrix(
   const items: MatrixRow[] = [];
   for (const { account } of page.items) {
     if (items.length % ROWS_AT_ONCE === 0) await turn();
+    mustBeThere(actor);
     const judged = judge({ policy, nowMs: context.clock.wallMs(), permission });
     items.push(judged(compilePrincipal(account), shown.applications));
   }

@@ -1,10 +1,11 @@
 import * as z from 'zod';
+import { NOTICE_LOG } from '../audit/event/notice-event.ts';
 import { timeOf } from '../audit/event/read.ts';
 import type { AccountRef } from './accounts.ts';
 import { resolveAccountId } from './accounts.ts';
 import { type ActivityContext, logsOf, readingLog } from './activity.ts';
 import { type ActivityFilter, concerns, readFilter } from './activity-filter.ts';
-import { type AdminActor, mustHave } from './actor.ts';
+import { type AdminActor, mustBeThere, mustHave } from './actor.ts';
 import { Backwards, type Cursor, newerOf, type Place, START } from './backwards.ts';
 import { reading } from './change.ts';
 import { invalid } from './error.ts';
@@ -52,27 +53,31 @@ export async function pageActivity(
   query: ActivityPageQuery,
 ): Promise<ActivityPage> {
   mustHave(actor, 'sallyport:activity:read');
-  const { limit, cursor, holds, everything, since, requestId } = readPageQuery(query);
+  const { limit, cursor, holds, everything, since, requestId, phase } = readPageQuery(query);
   const account =
     query.account === null
       ? null
       : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
   const isWhole = everything || requestId !== null;
+  // Notices are about an account and not by it: they stand in one log of their own.
+  const areNotices = !isWhole && account !== null && phase === 'notice';
+  const log = areNotices ? NOTICE_LOG : isWhole ? null : account;
   const matches =
-    isWhole && account !== null
+    (isWhole || areNotices) && account !== null
       ? (event: string) => holds(event) && concerns(event, account)
       : holds;
   const sinceMs = since === null ? null : Date.parse(since) - SKEW_MS;
   if (requestId !== null)
-    return lookUpRequest(context, requestId, sinceMs, matches, query.cursor ?? null);
+    return lookUpRequest(context, actor, requestId, sinceMs, matches, query.cursor ?? null);
   const began = await begins(context, since);
   const from = cursor ?? START;
-  const logs = logsOf(context, isWhole ? null : account, sinceMs);
+  const logs = logsOf(context, log, sinceMs);
   const calls = new Backwards(logs.calls, from.calls, from.oldest);
   const changes = new Backwards(logs.changes, from.changes, from.oldest);
   let oldest = from.oldest;
   const items: string[] = [];
   for (let examined = 0; items.length < limit && examined < EXAMINED_MAX; examined += 1) {
+    mustBeThere(actor);
     const newer = newerOf(await calls.peek(), await changes.peek());
     if (newer === null) return { items, next: null, ...began };
     const event = (newer === 'calls' ? calls : changes).take();
@@ -98,11 +103,11 @@ const QUERY = z.strictObject(ACTIVITY_PAGE);
 function readPageQuery(query: ActivityPageQuery) {
   const read = parsed(QUERY, query);
   const { account: _, cursor: text = null, limit = 100, everything = false, ...filter } = read;
-  const { since = null, requestId = null } = filter;
+  const { since = null, requestId = null, phase = null } = filter;
   const holds = readFilter(filter as ActivityFilter, everything);
   if (requestId !== null) checkCursor(text);
   const cursor = text === null || requestId !== null ? null : readCursor(text);
-  return { limit, everything, holds, since, requestId, cursor };
+  return { limit, everything, holds, since, requestId, phase, cursor };
 }
 
 /** How far back the pages have come that end here: the time of their last event; null at first. */

@@ -168,7 +168,8 @@ class Session {
         'invalid',
         'the running gate is of another version and does not know this: use its own command line',
       );
-    return operation(storeOwner(as, 'command-line'), input as never);
+    const actor = { ...storeOwner(as, 'command-line'), left: this.#gone.signal };
+    return operation(actor, input as never);
   }
 
   async #follow({ id, as, input }: OwnerRequest): Promise<void> {

@@ -2,6 +2,7 @@ import { type ReadEvent, readEvent, timeOf } from '../audit/event/read.ts';
 import { quoted } from '../audit/event/text.ts';
 import { turn } from '../turns.ts';
 import { type ActivityContext, logsOf, readingLog } from './activity.ts';
+import { type AdminActor, mustBeThere } from './actor.ts';
 import { invalid } from './error.ts';
 
 /**
@@ -31,22 +32,24 @@ const START: Place = { calls: null, changes: null, from: '' };
 
 export async function lookUpRequest(
   context: ActivityContext,
+  actor: AdminActor,
   requestId: string,
   sinceMs: number | null,
   matches: (event: string) => boolean,
   cursor: string | null,
 ): Promise<{ readonly items: readonly string[]; readonly next: string | null }> {
   const place = cursor === null ? START : (placeIn(cursor) ?? START);
-  const calls = await searchCalls(context, requestId, sinceMs, place);
+  const calls = await searchCalls(context, actor, requestId, sinceMs, place);
   const found = calls.events.filter(matches);
   if (calls.place.calls !== END) return { items: newestFirst(found), next: cursorOf(calls.place) };
-  const changes = await searchChanges(context, requestId, sinceMs, calls.place);
+  const changes = await searchChanges(context, actor, requestId, sinceMs, calls.place);
   found.push(...changes.events.filter(matches));
   return { items: newestFirst(found), next: changes.next };
 }
 
 async function searchCalls(
   { audit }: ActivityContext,
+  actor: AdminActor,
   id: string,
   sinceMs: number | null,
   place: Place,
@@ -55,6 +58,7 @@ async function searchCalls(
   const events: string[] = [];
   let { calls, from } = place;
   for (let examined = 0; calls !== END && examined < EXAMINED_MAX; ) {
+    mustBeThere(actor);
     const before = calls;
     const page = await readingLog(() => audit.search({ text, sinceMs, before }));
     await turn();
@@ -71,6 +75,7 @@ async function searchCalls(
 /** Changes are few: they are read, back to the request that made them. */
 async function searchChanges(
   context: ActivityContext,
+  actor: AdminActor,
   id: string,
   sinceMs: number | null,
   { from, ...place }: Place,
@@ -81,6 +86,7 @@ async function searchChanges(
   const events: string[] = [];
   let { changes } = place;
   for (let examined = 0; examined < CHANGES_EXAMINED_MAX; ) {
+    mustBeThere(actor);
     const page = await read(changes, PAGE);
     await turn();
     examined += page.events.length;

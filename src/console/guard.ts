@@ -92,7 +92,7 @@ async function admit(
     if (OPEN_PATHS.includes(c.req.path)) return onRecord(c, null, next);
     return onRecordRefused(c, null, 'token-missing', await toSignIn(c, changes));
   }
-  c.set('visitor', visitor);
+  c.set('visitor', { ...visitor, actor: { ...visitor.actor, left: c.req.raw.signal } });
   // The sign-in form is shown to whoever is not signed in, so it has no session to belong to; where
   // it comes from was asked above.
   if (

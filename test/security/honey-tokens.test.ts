@@ -158,6 +158,9 @@ describe.each(Object.entries(DOORS))('at the door %s', (_, ask) => {
       claimedAccountId: bait.id,
     });
     expect(await presented()).toBe(before + 1);
+    const ofIt = { account: { id: bait.id }, phase: 'notice' };
+    const { items } = await gate.control.activityPage(owner, ofIt);
+    expect(items.map((line) => JSON.parse(line).requestId)).toEqual([notice!.requestId]);
     expect(JSON.stringify(await gate.events())).not.toContain(bait.token);
   });
 });

@@ -48,6 +48,8 @@ export interface TestConsole {
   /** Appends an event about a call to the log, as a gate would. */
   record(event: Readonly<Record<string, unknown>>, account?: string | null): Promise<void>;
   createUser(name: string, role: string): Promise<{ readonly id: string }>;
+  /** How many connections are open. */
+  connections(): Promise<number>;
   browser(): Browser;
   /** A browser that is signed in. */
   signedIn(name: string): Promise<Browser>;
@@ -151,6 +153,10 @@ export async function startConsole({
       });
       return { id: account.id };
     },
+    connections: () =>
+      new Promise((resolve, reject) =>
+        server.getConnections((fault, count) => (fault === null ? resolve(count) : reject(fault))),
+      ),
     browser: () => new Browser(port),
     async signedIn(name) {
       const browser = new Browser(port);
@@ -326,6 +332,21 @@ export class Browser {
       });
       sent.once('error', reject);
       sent.end();
+    });
+  }
+
+  /** Asks, and hangs up at that moment; resolves when the connection is closed on this side. */
+  leave(path: string, when: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const headers = { host: `localhost:${this.#port}`, cookie: this.cookie };
+      const { port, host } = { port: this.#port, host: '127.0.0.1' };
+      const options = { port, host, path, headers, rejectUnauthorized: false, agent: false };
+      const sent = request(options, () => reject(new Error('it was answered')));
+      // Hanging up is what the test does.
+      sent.on('error', () => {});
+      sent.once('close', resolve);
+      sent.end();
+      void when.then(() => sent.destroy());
     });
   }
 

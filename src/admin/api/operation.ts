@@ -31,8 +31,6 @@ export interface Call<P, Q, B> {
   readonly body: B;
   /** From `If-Match`: the version that the caller has seen; null when it does not say. */
   readonly version: number | null;
-  /** Aborted when the client is gone. */
-  readonly signal: AbortSignal;
 }
 
 /** What an operation answers. */

@@ -172,12 +172,11 @@ export class Requests {
     if (!again.admitted) return { reason: again.reason };
     const { caller } = again;
     const call = {
-      caller,
+      caller: caller === NO_CALLER ? caller : whoMayLeave(caller, c.req.raw.signal),
       params: params.value,
       query: query.value,
       body: body.value,
       version: version.value,
-      signal: c.req.raw.signal,
     } as unknown as Call<never, never, never>;
     if (operation.creates === undefined) {
       const result = await operation.handle(this.#services, call);
@@ -317,6 +316,10 @@ type Denied = Extract<Admission, { admitted: false }>;
 
 /** Of an operation that needs nobody; it does not look. */
 const NO_CALLER = null as unknown as Admitted['caller'];
+
+function whoMayLeave(caller: Admitted['caller'], left: AbortSignal): Admitted['caller'] {
+  return { ...caller, actor: { ...caller.actor, left } };
+}
 
 /** One field or none; undefined: there are two, and nobody could say which one counts. */
 function authorizationOf(c: ApiContext): string | null | undefined {

@@ -1,3 +1,4 @@
+import type { AdminActor } from '../actor.ts';
 import type { TrailFold } from './fold.ts';
 
 /** Why the record does not reach back as far as was asked. */
@@ -46,7 +47,8 @@ export interface TrailSource {
   /**
    * Reads the recorded decisions back to a moment, or so many more of them: what was read before is
    * kept, so that each answer is for all that was. One reading at a time. Throws `AdminError`:
-   * `invalid` for a cursor that is not known here, `conflict` where too many wait or read on.
+   * `invalid` for a cursor that is not known here, `conflict` where too many wait or read on,
+   * `unavailable` where the actor has left.
    */
-  read(query: TrailQuery): Promise<Trail>;
+  read(query: TrailQuery, actor: Pick<AdminActor, 'left'>): Promise<Trail>;
 }

@@ -47,10 +47,17 @@ export class TrailReading {
     return this.#examined;
   }
 
-  /** Reads on, until so many events more are looked at or there are no more of interest. */
-  async readOn(most: number): Promise<void> {
+  /**
+   * Reads on, until so many events more are looked at or there are no more of interest.
+   *
+   * @param mustGoOn asked before each piece; throws where nobody waits any more
+   */
+  async readOn(most: number, mustGoOn: () => void = () => {}): Promise<void> {
     const end = this.#examined + most;
-    while (!this.isOver && this.#examined < end) await this.#piece();
+    while (!this.isOver && this.#examined < end) {
+      mustGoOn();
+      await this.#piece();
+    }
   }
 
   get window(): TrailWindow {

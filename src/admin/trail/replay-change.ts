@@ -1,6 +1,6 @@
 import type { Account } from '../../account/model.ts';
 import { Policy } from '../../account/policy.ts';
-import { type AdminActor, mustHave } from '../actor.ts';
+import { type AdminActor, mustBeThere, mustHave } from '../actor.ts';
 import type { BulkAnswer } from '../bulk.ts';
 import { reading } from '../change.ts';
 import type { AdminContext, ChangeContext } from '../context.ts';
@@ -85,16 +85,17 @@ export async function replayChange(
   mustBeWhole(answer);
   const refused = operation === 'changeAccounts' ? refusedIn(answer as BulkAnswer) : [];
   const after = await rehearsal.snapshot();
-  const { fold, window, next } = await trails.read({ days, cursor });
+  const { fold, window, next } = await trails.read({ days, cursor }, actor);
   const routes = await routesByName(context);
-  const result = await replay(fold, {
+  const compared = {
     store,
     before: Policy.of(before.roles, before.teams),
     after: Policy.of(after.roles, after.teams),
     changed: changedBy(made),
     routes,
     nowMs: clock.wallMs(),
-  });
+  };
+  const result = await replay(fold, compared, () => mustBeThere(actor));
   return { window, ...result, routesKnown: routes !== null, refused, next };
 }
 

@@ -77,12 +77,19 @@ export interface Compared {
 /**
  * Judges recorded calls by the registry as it is, and as it would be, by the functions that decide.
  * What a call asked is what its record says: its route may be another one by now.
+ *
+ * @param mustGoOn asked before each piece; throws where nobody waits any more
  */
-export async function replay(fold: TrailFold, compared: Compared): Promise<ReplayResult> {
+export async function replay(
+  fold: TrailFold,
+  compared: Compared,
+  mustGoOn: () => void = () => {},
+): Promise<ReplayResult> {
   const found = new Comparison(compared);
   const trails = [...fold.accounts.values()];
   for (let at = 0; at < trails.length; at += ACCOUNTS_AT_ONCE) {
     await turn();
+    mustGoOn();
     const some = trails.slice(at, at + ACCOUNTS_AT_ONCE);
     const accounts = await reading(() =>
       Promise.all(some.map(async ({ id }) => (await compared.store.account(id)).account)),

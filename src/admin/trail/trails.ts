@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AuditReader } from '../../audit/port.ts';
 import type { Clock } from '../../clock.ts';
+import { type AdminActor, mustBeThere } from '../actor.ts';
 import { AdminError, invalid } from '../error.ts';
 import type { Trail, TrailQuery, TrailSource } from './port.ts';
 import { TrailReading } from './reading.ts';
@@ -45,7 +46,7 @@ class Trails implements TrailSource {
     this.#options = options;
   }
 
-  async read(query: TrailQuery): Promise<Trail> {
+  async read(query: TrailQuery, actor: Pick<AdminActor, 'left'>): Promise<Trail> {
     if (this.#waiting >= WAITING_MAX)
       throw new AdminError(
         'conflict',
@@ -55,7 +56,7 @@ class Trails implements TrailSource {
     this.#waiting += 1;
     if (cursor !== null) this.#wanted.add(cursor);
     try {
-      const read = this.#last.then(() => this.#read(query));
+      const read = this.#last.then(() => this.#read(query, actor));
       this.#last = read.catch(() => undefined);
       return await read;
     } finally {
@@ -64,13 +65,17 @@ class Trails implements TrailSource {
     }
   }
 
-  async #read({ days, cursor = null }: TrailQuery): Promise<Trail> {
+  async #read(
+    { days, cursor = null }: TrailQuery,
+    actor: Pick<AdminActor, 'left'>,
+  ): Promise<Trail> {
+    mustBeThere(actor);
     this.#tidy();
     const [name, reading] = cursor === null ? this.#begun(days) : this.#goingOn(cursor);
     try {
-      await reading.readOn(this.#options.examinedMax ?? EXAMINED_MAX);
+      await reading.readOn(this.#options.examinedMax ?? EXAMINED_MAX, () => mustBeThere(actor));
     } catch (error) {
-      // How far it came is not known: nobody goes on with it.
+      // How far it came is not known, or whoever was told has left: nobody goes on with it.
       this.#kept.delete(name);
       throw error;
     }

@@ -19,6 +19,8 @@ import { ago, moment, spanWords, zone } from '../words.ts';
 import { usageCard } from './account-usage.ts';
 
 const SECTION = '/service-accounts';
+/** Of bait, on its page. */
+const NOTICES = 20;
 
 export function serviceAccountPage(app: Hono<Env>, parts: ConsoleParts): void {
   const { administration } = parts.control;
@@ -128,6 +130,7 @@ async function showAccount(
 ${card({ title: 'Effective permissions', note: 'What the gate decides by, application by application.' }, effectiveTable(account, roles, teams), { bare: true })}
 <div class="columns">${teamsCard(c, account, roles, teams)}${grantsCard(c, account, roles, teams)}</div>
 ${await usageCard(c, parts, account)}
+${await noticesCard(c, parts, account)}
 ${await activityCard(c, parts, account)}
 ${mayWrite ? deleteCard(path) : ''}`;
   return show(
@@ -204,7 +207,7 @@ function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html
         ? [
             ['Handle', html`<code>${account.retiredTokens[0] ?? ''}</code>`],
             ['Let in', 'nowhere: it is bait, and whoever presents it is told of'],
-            ['Presented', html`<a href="/activity?phase=notice">Look at the notices</a>`],
+            ['Presented', 'see the notices below'],
           ]
         : [['Token', html`<span class="quiet">none: generate one</span>`]]
       : [
@@ -335,6 +338,29 @@ function pairForm(
 <div class="field"><label for="${id}">${label}</label>${control}</div>
 <div class="field"><label for="${id}-role">Role</label><select id="${id}-role" name="role">${roles.map((role) => html`<option>${role.name}</option>`)}</select></div>
 <button>${words}</button></div></form>`;
+}
+
+/** Of bait: who has shown its token. It is refused, so nothing of that is activity of its own. */
+async function noticesCard(
+  c: ConsoleContext,
+  parts: ConsoleParts,
+  { id, name, honey }: AccountView,
+): Promise<Slot> {
+  const { visitor } = c.var;
+  if (!honey || !visitor.may('sallyport:activity:read')) return '';
+  const { items } = await parts.control.activityPage(visitor.actor, {
+    ...{ account: { id }, phase: 'notice', limit: NOTICES },
+  });
+  const nothing = 'Nobody has presented its token, as far as the log of notices reaches back.';
+  const about = { caption: `Notices about ${name}`, stream: null, whenEmpty: nothing };
+  const log =
+    items.length === 0
+      ? html`<p class="card-body quiet">${nothing}</p>`
+      : logTable({ ...about, rows: eventRows(items) });
+  const actions = html`<a class="button small" href="/activity?account=${name}&phase=notice">Search</a>`;
+  return card({ title: 'Notices', note: 'Who has presented its token.', actions }, log, {
+    bare: true,
+  });
 }
 
 async function activityCard(

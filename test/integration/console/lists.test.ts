@@ -1,5 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Browser, operator, startConsole, type TestConsole } from '../../support/console.ts';
+import { NOTICE_LOG, noticeEvent } from '../../../src/audit/event/notice-event.ts';
+import { turn } from '../../../src/turns.ts';
+import {
+  type Browser,
+  hiddenFields,
+  operator,
+  startConsole,
+  type TestConsole,
+} from '../../support/console.ts';
 
 const MANY = 120;
 const DAY_MS = 86_400_000;
@@ -46,6 +55,69 @@ describe('lists of many accounts in the console', () => {
     expect(found).toContain('job-113');
     expect(await page('/users')).toContain('1 user<');
     expect(await page('/users?q=job')).toContain('Nothing matches');
+  });
+
+  it('show on the page of bait who has shown its token, and nothing of other bait', async () => {
+    const { administration } = test;
+    const made = { role: 'none', honey: true };
+    const bait = await administration.createServiceAccount(operator, { name: 'bait', ...made });
+    await administration.createServiceAccount(operator, { name: 'other-bait', ...made });
+    const { id, name } = bait.account;
+    const notice = noticeEvent('test', 1, {
+      ...{ id: 'n-1', timeMs: Date.now(), type: 'honey-token-presented', requestId: 'r-1' },
+      ...{ target: { kind: 'account', id, name }, clientAddress: '192.0.2.77' },
+    });
+    await test.record(JSON.parse(notice), NOTICE_LOG);
+    expect(await page('/service-accounts/bait')).toContain('192.0.2.77');
+    const other = await page('/service-accounts/other-bait');
+    expect(other).toContain('Nobody has presented its token');
+    expect(other).not.toContain('192.0.2.77');
+    for (const { name: gone } of [bait.account, { name: 'other-bait' }])
+      await administration.deleteAccount(operator, { name: gone });
+  });
+
+  it('say how much of what would be lost is used, before a new token and before many go', async () => {
+    const name = 'job-002';
+    const { id } = await test.administration.showAccount(operator, { name });
+    await test.used(name, Date.now() - 60_000, '192.0.2.5');
+    const call = { type: 'call', phase: 'decision', time: new Date().toISOString() };
+    for (const nth of [1, 2, 3]) await test.record({ ...call, id: `c-${nth}` }, id);
+    const asking = await page(`/service-accounts/${name}/new-token`);
+    expect(asking).toContain('from 192.0.2.5.');
+    expect(asking).toContain('Calls in 24 hours: 3.');
+    const form = hiddenFields(await page('/service-accounts'), '/bulk/service-accounts');
+    const bulk = { ...form, id, act: 'deactivate' };
+    const { status, text } = await ada.post('/bulk/service-accounts', bulk);
+    expect(status).toBe(200);
+    expect(text).toMatch(/everything: it is let in nowhere<\/td>\s*<td[^>]*>3<\/td>/);
+    expect(text).toContain('Under way here');
+  });
+
+  it('are not read on for a browser that has left', async () => {
+    const { usage } = test;
+    const read = usage.minutes.bind(usage);
+    const [begun, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let reads = 0;
+    usage.minutes = async (of, hour) => {
+      if (of === 'account') {
+        reads += 1;
+        begun.resolve();
+        await gone.promise;
+      }
+      return read(of, hour);
+    };
+    try {
+      const since = new Date(Date.now() - 5 * 3_600_000).toISOString();
+      await ada.leave(`/csv/usage?of=account&by=calls&since=${since}`, begun.promise);
+      while ((await test.connections()) > 0) await sleep(1);
+      await turn();
+      gone.resolve();
+      // Readings are one after the other: when this one is answered, the other is over.
+      await test.administration.topUsage(operator, { of: 'route' });
+      expect(reads).toBe(1);
+    } finally {
+      usage.minutes = read;
+    }
   });
 
   it('keep a moment as fine as it was asked for', async () => {
