@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NOTICE_LOG } from '../../src/audit/event/notice-event.ts';
 import { createRedisAuditLog } from '../../src/audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -122,6 +123,7 @@ describe('the activity logs of all accounts', () => {
 
   it('go as a whole, those first that were left alone for longest, where shares are too small', async () => {
     const gate = gateLog(MIB);
+    await gate.log.append(batch('many', Array(40).fill(NOTICE_LOG)));
     for (let n = 0; n < 400; n += 1)
       await gate.log.append(batch('many', [idOf(n), idOf(n), idOf(n)]));
     // It is looked again after so and so much was written.
@@ -131,6 +133,11 @@ describe('the activity logs of all accounts', () => {
     };
     await expect.poll(written, { timeout: 30_000 }).toBeLessThan(MIB);
     const all = await sizes(400);
+    // Another one comes while a log of an account may have a few events only.
+    await gate.log.append(batch('many', [NOTICE_LOG]));
+    const reader = createRedisAuditReader(root, PREFIX);
+    const notices = await reader.activity({ account: NOTICE_LOG, before: null, limit: 100 });
+    expect(notices.events).toHaveLength(41);
     await gate.close();
     const gone = all.flatMap((size, n) => (size === 0 ? [n] : []));
     expect(gone.length).toBeGreaterThan(0);

@@ -93,7 +93,22 @@ export async function writeLog(
       await out.write(writer.write(cutLine(written, oldest)));
       return;
     }
-    page = await further(page.next);
+    const next = await unlessLeft(out, further(page.next));
+    if (next === null) return;
+    page = next;
+  }
+}
+
+/** Of what is read for somebody who has left meanwhile it does not matter why it ended: null. */
+export async function unlessLeft<T>(
+  out: Pick<Out, 'aborted'>,
+  work: Promise<T>,
+): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (out.aborted) return null;
+    throw error;
   }
 }
 

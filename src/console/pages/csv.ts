@@ -125,6 +125,7 @@ async function table(
       if ((await standingNow(c, parts, 'sallyport:registry:read')) !== 'stands')
         throw new Error('the session of whoever took a list away has ended');
       const further = await attempt(() => wholePage(next));
+      if (out.aborted) return;
       // Cut off rather than looking complete.
       if (!further.done) throw new Error('a list could not be read to its end');
       page = further.value;

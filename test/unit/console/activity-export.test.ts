@@ -41,3 +41,17 @@ it('says in its last line that there is more, and how to go on so that nothing i
   expect(rows).toHaveLength(1 + 4 + 1);
   expect(rows.at(-1)).toContain('export-cut');
 });
+
+it('ends without a word for whoever has left, and with the fault for whoever has not', async () => {
+  const out = { aborted: false, write: async () => {} };
+  const log = (leaves: boolean) =>
+    writeLog(out, {
+      ...{ writer: eventWriter('jsonl', ''), isShown: () => true, first: page(0), most: 100 },
+      further: async () => {
+        out.aborted = leaves;
+        throw new Error('the log could not be read to its end');
+      },
+    });
+  await expect(log(false)).rejects.toThrow('could not be read');
+  await expect(log(true)).resolves.toBeUndefined();
+});

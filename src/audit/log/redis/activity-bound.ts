@@ -2,6 +2,7 @@ import type { Clock } from '../../../clock.ts';
 import { StoreUnavailable } from '../../../store/fault.ts';
 import type { AuditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
+import { NOTICE_LOG } from '../../event/notice-event.ts';
 import { activityBytes, RETENTION } from '../retention.ts';
 import { equalShare } from './equal-share.ts';
 import type { Memory } from './memory.ts';
@@ -39,9 +40,10 @@ interface Log {
 /**
  * Holds the activity logs of all accounts together within their bytes. They are measured one after
  * the other, and once all are, the share follows that each may have: equal parts, and whoever takes
- * less keeps all. What a log has beyond its share goes, oldest events first; where the shares
- * would be too small to be of use, the logs that nothing was added to for longest go as a whole.
- * Nothing is lost: the record has every event.
+ * less keeps all. What a log has beyond its share goes, oldest events first; where the shares would
+ * be too small to be of use, the logs that nothing was added to for longest go as a whole. Nothing
+ * is lost: the record has every event. The log of notices, which webhooks and pages are read from,
+ * counts like another and is left alone: it holds few.
  *
  * Several instances do the same; the second finds nothing to do.
  */
@@ -147,7 +149,7 @@ export class ActivityBound {
     this.#sizes.push(Math.min(bytes, this.#share));
     this.#bytes += bytes;
     this.#events += events;
-    if (bytes <= this.#share) return;
+    if (bytes <= this.#share || account === NOTICE_LOG) return;
     // Whole nodes go, so up to one more than this is left.
     const kept = Math.floor((events * (this.#share - NODE_BYTES)) / bytes);
     const words = ['MAXLEN', '~', Math.max(1, kept), 'LIMIT', 0] as const;
@@ -175,8 +177,9 @@ export class ActivityBound {
     const { connection, keys } = this.#options;
     for (let left = excess; left > 0 && this.#open; ) {
       const oldest = (await connection.call('ZRANGE', keys.touched, 0, PIECE - 1)) as string[];
-      if (oldest.length === 0) return;
-      for (const { account, bytes } of await this.#logsOf(oldest)) {
+      const accounts = oldest.filter((account) => account !== NOTICE_LOG);
+      if (accounts.length === 0) return;
+      for (const { account, bytes } of await this.#logsOf(accounts)) {
         if (left <= 0) break;
         // In this order: to what is added meanwhile nothing happens but that it goes too.
         await connection.call('ZREM', keys.touched, account);
