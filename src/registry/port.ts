@@ -145,6 +145,17 @@ export interface AccountPage extends Page<Account> {
   readonly damaged: readonly string[];
 }
 
+export interface AccountsQuery {
+  readonly cursor: string | null;
+  readonly limit: number;
+}
+
+export interface ChangesQuery {
+  readonly account: string | null;
+  readonly before: string | null;
+  readonly limit: number;
+}
+
 /**
  * What a store keeps beside the records: which accounts there are, who holds a claim, who (`value`)
  * uses a target (`key`), and how many of a kind there should be.
@@ -205,7 +216,7 @@ export interface RegistryStore extends RegistrySource {
    * In a stable order; each account that exists throughout is listed exactly once, as item or as
    * damaged. `limit` 1 to 500.
    */
-  accounts(query: { readonly cursor: string | null; readonly limit: number }): Promise<AccountPage>;
+  accounts(query: AccountsQuery): Promise<AccountPage>;
   /**
    * One page of a list of accounts, in order, with the number of all. Each account that is in the
    * list throughout, and whose place in the order stays, is on exactly one of its pages. Throws
@@ -227,11 +238,7 @@ export interface RegistryStore extends RegistrySource {
    * `change` audit events, newest first (`account: null` = of the whole registry). `before` is the
    * cursor of an earlier page.
    */
-  changes(query: {
-    readonly account: string | null;
-    readonly before: string | null;
-    readonly limit: number;
-  }): Promise<ChangePage>;
+  changes(query: ChangesQuery): Promise<ChangePage>;
   /**
    * The next of them behind a place, oldest first, at most `limit`; null: none, but where they end.
    * A place beyond the end counts as the end.

@@ -1,56 +1,40 @@
 import { randomUUID } from 'node:crypto';
 import type { Account, Role, TokenUse } from '../../account/model.ts';
-import { turn } from '../../turns.ts';
-import {
-  decodeAccount,
-  decodeEvent,
-  decodePage,
-  encodeRecord,
-  NEWEST_RECORD_SCHEMA,
-  withVersion,
-} from '../codec.ts';
+import { encodeRecord, withVersion } from '../codec.ts';
 import type { ChangeRecord, Commit, CommitResult, StoredWaiting } from '../commit.ts';
-import { EmbeddedListing } from '../listing/embedded/data.ts';
 import { EmbeddedLists } from '../listing/embedded/lists.ts';
-import { listAccounts } from '../listing/list.ts';
 import type { ListPage, ListQuery } from '../listing/query.ts';
 import type { Assurance, InstanceProgress, InstanceStatus } from '../members.ts';
 import { PolicyReader } from '../policy-reader.ts';
-import {
-  type AccountPage,
-  type ChangePage,
-  type FeedEvent,
-  type FeedListener,
-  FeedLost,
-  type LeaseRequest,
-  type NextEvents,
-  type PolicySnapshot,
-  type RegistryStore,
-  type Stored,
-  type Subscription,
+import type {
+  AccountPage,
+  AccountsQuery,
+  ChangePage,
+  ChangesQuery,
+  FeedEvent,
+  FeedListener,
+  LeaseRequest,
+  NextEvents,
+  PolicySnapshot,
+  RegistryStore,
+  Stored,
+  Subscription,
 } from '../port.ts';
 import type { Position, StoreState } from '../position.ts';
 import { snapshotUnder } from '../revoked/policy-tombstone.ts';
 import type { ServedRegistry } from '../served.ts';
 import type { Tombstone } from '../tombstone.ts';
+import { EmbeddedAccounts } from './accounts.ts';
 import { applyAudit, applyCommit } from './commit.ts';
 import { Conflict } from './conflict.ts';
+import { EmbeddedFeed } from './feed.ts';
 import { RegistryFile } from './file.ts';
+import { changesAfter, changesBefore } from './history.ts';
 import { inspectFile } from './inspect.ts';
+import { EmbeddedMembers } from './members.ts';
 import { SealedRows } from './rows.ts';
 import { EmbeddedTombstones, noRoomForTombstones } from './tombstones.ts';
 import { readWaiting } from './waiting.ts';
-
-/** Events read at once. */
-const FEED_BATCH = 256;
-/** Counts read in one turn of the loop. */
-const COUNTS_AT_ONCE = 200;
-
-/** A reader of the feed and where it stands. */
-interface Follower {
-  position: Position;
-  readonly listener: FeedListener;
-}
 
 /**
  * `served`: what the data folder has served; null: any registry is taken. Throws `StoreInUse` when
@@ -63,9 +47,6 @@ export function openEmbeddedRegistry(
   return new EmbeddedRegistry(new RegistryFile(path, served));
 }
 
-/** The highest id that was ever given out. */
-const NEWEST_CHANGE = "SELECT seq FROM sqlite_sequence WHERE name = 'change'";
-
 /**
  * The registry in one SQLite file that this process owns. All work is synchronous (a read takes
  * microseconds, a commit one fsync), so nothing can come between a commit and its notification:
@@ -75,24 +56,19 @@ class EmbeddedRegistry implements RegistryStore {
   readonly #file: RegistryFile;
   readonly #tombstones: EmbeddedTombstones;
   readonly #lists: EmbeddedLists;
-  readonly #listing: EmbeddedListing;
+  readonly #accounts: EmbeddedAccounts;
+  readonly #feed: EmbeddedFeed;
+  readonly #members = new EmbeddedMembers();
   readonly #policy = new PolicyReader();
   /** The last that was read. */
   #snapshot: PolicySnapshot | null = null;
-  readonly #followers = new Set<Follower>();
-  readonly #members = new Map<string, LeaseRequest>();
-  readonly #applied = new Map<string, Position>();
-  /** Counts renewals, so that each can be told from the one before. */
-  readonly #renewals = new Map<string, number>();
 
   constructor(file: RegistryFile) {
     this.#file = file;
     this.#tombstones = new EmbeddedTombstones(file);
     this.#lists = new EmbeddedLists(file);
-    this.#listing = new EmbeddedListing(file, this.#lists, {
-      against: (account) => this.#tombstones.against(account),
-      uses: (account) => this.uses(account),
-    });
+    this.#accounts = new EmbeddedAccounts(file, this.#tombstones, this.#lists);
+    this.#feed = new EmbeddedFeed(file);
   }
 
   async identify(): Promise<string | null> {
@@ -119,39 +95,26 @@ class EmbeddedRegistry implements RegistryStore {
     return { ...this.#file.position(), tombstones: this.#tombstones.revision };
   }
 
-  async account(id: string): Promise<Position & { readonly account: Account | null }> {
-    return this.#file.read(() => {
-      const text = this.#file.record('account', id);
-      const account = text === null ? null : this.#read(id, text);
-      return { ...this.#file.position(), account };
-    });
+  account(id: string): Promise<Position & { readonly account: Account | null }> {
+    return this.#accounts.account(id);
   }
 
-  /**
-   * The process that asks is the one that owns the store: holding the lock is the proof, and being
-   * here is the membership.
-   */
   async renew(request: LeaseRequest): Promise<StoreState> {
     const state = this.#file.read(() => this.#state());
-    this.#members.set(request.instance, request);
-    this.#renewals.set(request.instance, (this.#renewals.get(request.instance) ?? 0) + 1);
+    this.#members.renew(request);
     return state;
   }
 
   async release(instance: string): Promise<void> {
-    this.#members.delete(instance);
-    this.#applied.delete(instance);
-    this.#renewals.delete(instance);
+    this.#members.release(instance);
   }
 
   async forget(instance: string, renewal: string | null): Promise<boolean> {
-    if (this.#renewalOf(instance) !== renewal) return false;
-    await this.release(instance);
-    return true;
+    return this.#members.forget(instance, renewal);
   }
 
   async acknowledge(instance: string, applied: Position): Promise<void> {
-    this.#applied.set(instance, applied);
+    this.#members.acknowledge(instance, applied);
   }
 
   /** One file has one history, but it may be the copy of an earlier day, or a new one. */
@@ -164,41 +127,15 @@ class EmbeddedRegistry implements RegistryStore {
   }
 
   async recordUses(uses: readonly TokenUse[]): Promise<void> {
-    this.#file.write(() => {
-      for (const { account, token, timeMs, address } of uses)
-        this.#file.run(
-          'INSERT INTO last_use VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET time_ms = excluded.time_ms, address = excluded.address WHERE excluded.time_ms >= time_ms',
-          account,
-          token,
-          Math.trunc(timeMs),
-          address,
-        );
-      this.#lists.together(() => {
-        for (const { account, token, timeMs } of uses)
-          this.#lists.use(account, token, Math.trunc(timeMs));
-      });
-    });
+    return this.#accounts.recordUses(uses);
   }
 
   async uses(account: string): Promise<readonly TokenUse[]> {
-    const rows = this.#file.read(() =>
-      this.#file.all('SELECT token, time_ms, address FROM last_use WHERE account = ?', account),
-    );
-    return rows.map((row) => ({
-      account,
-      token: String(row.token),
-      timeMs: Number(row.time_ms),
-      address: String(row.address),
-    }));
+    return this.#accounts.uses(account);
   }
 
   async progress(instances: readonly string[]): Promise<readonly InstanceProgress[]> {
-    return instances.map((instance) => ({
-      instance,
-      registered: this.#members.has(instance),
-      renewal: this.#renewalOf(instance),
-      applied: this.#applied.get(instance) ?? null,
-    }));
+    return this.#members.progress(instances);
   }
 
   /** One file has one history. */
@@ -211,18 +148,7 @@ class EmbeddedRegistry implements RegistryStore {
     readonly position: Position;
     readonly items: readonly InstanceStatus[];
   }> {
-    const position = this.#file.read(() => this.#file.position());
-    const items = [...this.#members.values()].map(({ instance, leaseMs, version = '' }) => ({
-      instance,
-      leaseMs,
-      version,
-      schema: NEWEST_RECORD_SCHEMA,
-      leaseRemainingMs: leaseMs,
-      registered: true,
-      renewal: this.#renewalOf(instance),
-      applied: this.#applied.get(instance) ?? null,
-    }));
-    return { position, items };
+    return { position: this.#file.read(() => this.#file.position()), items: this.#members.items };
   }
 
   async assurance(): Promise<Assurance> {
@@ -230,15 +156,11 @@ class EmbeddedRegistry implements RegistryStore {
   }
 
   follow(from: Position, listener: FeedListener): Subscription {
-    const follower: Follower = { position: from, listener };
-    this.#followers.add(follower);
-    // What happened since `from` is told soon, but never before the caller holds its subscription.
-    queueMicrotask(() => this.#tell(follower));
-    return { close: async () => void this.#followers.delete(follower) };
+    return this.#feed.follow(from, listener);
   }
 
   async eventsAfter(from: Position): Promise<readonly FeedEvent[]> {
-    return this.#file.read(() => this.#eventsAfter(from));
+    return this.#file.read(() => this.#feed.eventsAfter(from));
   }
 
   async initialise(
@@ -267,11 +189,8 @@ class EmbeddedRegistry implements RegistryStore {
       const { epoch, seq } = this.#file.write(() => applyCommit(this.#file, beside, commit));
       this.#file.reached();
       this.#keepSnapshot(commit, { epoch, seq });
-      const members = [...this.#members.values()].map(({ instance, leaseMs }) => ({
-        instance,
-        leaseMs,
-      }));
-      for (const follower of [...this.#followers]) this.#tell(follower);
+      const members = this.#members.waitedFor;
+      this.#feed.tellAll();
       return { committed: true, epoch, seq, members, replicated: true };
     } catch (fault) {
       if (fault instanceof Conflict) return fault.result;
@@ -279,63 +198,42 @@ class EmbeddedRegistry implements RegistryStore {
     }
   }
 
-  async accountByName(name: string): Promise<Account | null> {
-    return this.#file.read(() => {
-      this.#file.position();
-      const owner = this.#file.ownerOf(`name:${name}`);
-      if (owner === null) return null;
-      const id = owner.replace(/^account:/, '');
-      const text = this.#file.record('account', id);
-      if (text === null)
-        throw this.#file.damaged(`the account name ${JSON.stringify(name)} belongs to no account`);
-      return this.#read(id, text);
-    });
+  accountByName(name: string): Promise<Account | null> {
+    return this.#accounts.accountByName(name);
   }
 
   async accountsById(
     ids: readonly string[],
   ): Promise<{ readonly seq: number; readonly accounts: readonly (Account | null)[] }> {
-    return this.#file.read(() => {
-      const { seq } = this.#file.position();
-      const texts = ids.map((id) => [id, this.#file.record('account', id)] as const);
-      const accounts = texts.map(([id, text]) => (text === null ? null : this.#read(id, text)));
-      return { seq, accounts };
-    });
+    return this.#accounts.accountsById(ids);
   }
 
   async withHistory(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    return this.#file.read(() => {
-      this.#file.position();
-      const sql = 'SELECT 1 FROM account_change WHERE account = ? LIMIT 1';
-      return new Set(ids.filter((id) => this.#file.get(sql, id) !== undefined));
-    });
+    return this.#accounts.withHistory(ids);
+  }
+
+  async accounts(query: AccountsQuery): Promise<AccountPage> {
+    return this.#accounts.accounts(query);
+  }
+
+  list(query: ListQuery): Promise<ListPage> {
+    return this.#accounts.list(query);
+  }
+
+  tendLists(goesOn: () => boolean): Promise<void> {
+    return this.#accounts.tendLists(goesOn);
+  }
+
+  async useCounts(targets: readonly string[]): Promise<readonly number[]> {
+    return this.#accounts.useCounts(targets);
+  }
+
+  async referencesTo(target: string, limit: number): Promise<readonly string[]> {
+    return this.#accounts.referencesTo(target, limit);
   }
 
   inspect(): AsyncIterable<Stored> {
     return inspectFile(this.#file);
-  }
-
-  async accounts({
-    cursor,
-    limit,
-  }: {
-    readonly cursor: string | null;
-    readonly limit: number;
-  }): Promise<AccountPage> {
-    return this.#file.read(() => {
-      this.#file.position();
-      const rows = this.#file.accountsAfter(cursor ?? '', limit);
-      const page = decodePage(rows, (id, text) => this.#read(id, text));
-      return { ...page, next: rows.length < limit ? null : (rows.at(-1)?.[0] ?? null) };
-    });
-  }
-
-  list(query: ListQuery): Promise<ListPage> {
-    return listAccounts(this.#listing, query);
-  }
-
-  tendLists(goesOn: () => boolean): Promise<void> {
-    return this.#listing.tend(goesOn);
   }
 
   async waiting(): Promise<readonly StoredWaiting[]> {
@@ -345,106 +243,23 @@ class EmbeddedRegistry implements RegistryStore {
     });
   }
 
-  async useCounts(targets: readonly string[]): Promise<readonly number[]> {
-    // Kept with the lists: counting the references of a role that everybody has would hold up
-    // calls.
-    await this.#listing.current();
-    const counts: number[] = [];
-    for (const [index, target] of targets.entries()) {
-      if (index > 0 && index % COUNTS_AT_ONCE === 0) await turn();
-      const mark = target.replace(/^(role|team):/, (kind) => `${kind[0]}:`);
-      const [services, users] = [`s ${mark}`, `u ${mark}`];
-      counts.push((await this.#listing.count(services)) + (await this.#listing.count(users)));
-    }
-    return counts;
-  }
-
-  async referencesTo(target: string, limit: number): Promise<readonly string[]> {
-    const sql = 'SELECT user FROM reference WHERE target = ? ORDER BY user LIMIT ?';
-    return this.#file.read(() => {
-      this.#file.position();
-      return this.#file.all(sql, target, limit).map((row) => String(row.user));
-    });
-  }
-
   async changesAfter(after: string | null, limit: number): Promise<NextEvents> {
     return this.#file.read(() => {
       this.#file.position();
-      const end = Number(this.#file.get(NEWEST_CHANGE)?.seq ?? 0);
-      const from = Math.min(Number(after ?? end), end);
-      const sql = 'SELECT id, event FROM change WHERE id > ? ORDER BY id LIMIT ?';
-      const rows = after === null ? [] : this.#file.all(sql, from, limit);
-      const items = rows.map(({ id, event }) => ({ at: String(id), event: String(event) }));
-      return { items, end: items.at(-1)?.at ?? String(from) };
+      return changesAfter(this.#file, after, limit);
     });
   }
 
-  async changes(query: {
-    readonly account: string | null;
-    readonly before: string | null;
-    readonly limit: number;
-  }): Promise<ChangePage> {
-    const before = query.before === null ? Number.MAX_SAFE_INTEGER : Number(query.before);
+  async changes(query: ChangesQuery): Promise<ChangePage> {
     return this.#file.read(() => {
       this.#file.position();
-      const rows =
-        query.account === null
-          ? this.#file.all(
-              'SELECT id, event FROM change WHERE id < ? ORDER BY id DESC LIMIT ?',
-              before,
-              query.limit,
-            )
-          : this.#file.all(
-              'SELECT id, event FROM account_change JOIN change ON id = change WHERE account = ? AND change < ? ORDER BY change DESC LIMIT ?',
-              query.account,
-              before,
-              query.limit,
-            );
-      const items = rows.map((row) => String(row.event));
-      const cursors = rows.map((row) => String(row.id));
-      // No row is ever taken away, so their ids follow on each other.
-      const places = rows.map(({ id }) => ({ number: Number(id), part: 1, of: 1 }));
-      const newest = Number(this.#file.get(NEWEST_CHANGE)?.seq ?? 0);
-      return {
-        items,
-        places,
-        newest,
-        cursors,
-        next: rows.length < query.limit ? null : (cursors.at(-1) ?? null),
-      };
+      return changesBefore(this.#file, query);
     });
   }
 
   async close(): Promise<void> {
-    this.#followers.clear();
+    this.#feed.close();
     this.#file.close();
-  }
-
-  /** As it counts: its record, and what was told of it. Null: it is known to be deleted. */
-  #read(id: string, text: string): Account | null {
-    return this.#tombstones.against(decodeAccount(id, text));
-  }
-
-  /**
-   * Brings one follower up to date, or tells it that this cannot be. Its own faults must not undo
-   * what is committed.
-   */
-  #tell(follower: Follower): void {
-    try {
-      for (
-        let events = this.#pending(follower);
-        events.length > 0;
-        events = this.#pending(follower)
-      ) {
-        follower.position = {
-          epoch: follower.position.epoch,
-          seq: events.at(-1)?.seq ?? follower.position.seq,
-        };
-        follower.listener.onEvents(events);
-      }
-    } catch (fault) {
-      if (this.#followers.delete(follower)) follower.listener.onLost((fault as Error).message);
-    }
   }
 
   /** A change of accounts leaves roles and teams as they were read. */
@@ -452,30 +267,6 @@ class EmbeddedRegistry implements RegistryStore {
     const isOfAccounts = changes.every(({ kind }) => kind === 'account');
     if (!isOfAccounts || this.#snapshot?.epoch !== now.epoch) return;
     if (this.#snapshot.seq === now.seq - 1) this.#snapshot = { ...this.#snapshot, ...now };
-  }
-
-  #renewalOf(instance: string): string | null {
-    return this.#renewals.get(instance)?.toString() ?? null;
-  }
-
-  #pending(follower: Follower): readonly FeedEvent[] {
-    return this.#followers.has(follower)
-      ? this.#file.read(() => this.#eventsAfter(follower.position))
-      : [];
-  }
-
-  #eventsAfter(from: Position): readonly FeedEvent[] {
-    const now = this.#file.position();
-    if (now.epoch !== from.epoch) throw new FeedLost('the registry has another history (epoch)');
-    if (now.seq < from.seq) throw new FeedLost('the registry has gone back to an earlier state');
-    const rows = this.#file.all(
-      'SELECT seq, changes FROM feed WHERE seq > ? ORDER BY seq LIMIT ?',
-      from.seq,
-      FEED_BATCH,
-    );
-    if (now.seq > from.seq && Number(rows[0]?.seq) !== from.seq + 1)
-      throw new FeedLost('the feed no longer reaches back far enough');
-    return rows.map((row) => decodeEvent(Number(row.seq), JSON.parse(String(row.changes))));
   }
 }
 
