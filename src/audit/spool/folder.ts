@@ -1,42 +1,21 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '../../clock.ts';
-import { type FolderLock, lockFolder } from '../../store/folder-lock.ts';
+import type { FolderLock } from '../../store/folder-lock.ts';
 import type { EventBatch } from '../batch.ts';
 import { AuditUnavailable } from '../port.ts';
+import { madeAndLocked } from './made-folder.ts';
 import { lastSeqOf } from './merge.ts';
 import { SpoolReader } from './reader.ts';
 import { recordOf } from './record.ts';
 import { SegmentWriter } from './segment.ts';
+import { type Segment, Segments, type SpoolBounds } from './segments.ts';
 import { SegmentUnreadable, type UnreadableFiles } from './unreadable.ts';
-
-export interface SpoolBounds {
-  /** On disk, of this instance. */
-  readonly maxBytes: number;
-  /** What the store has accepted stays for so long, to be sent again should it lose that. */
-  readonly keep: { readonly bytes: number; readonly ms: number };
-}
-
-interface Segment {
-  readonly number: number;
-  readonly path: string;
-  bytes: number;
-  firstSeq: number;
-  lastSeq: number;
-  /** Of events without an account. */
-  strangerBytes: number;
-  writtenMs: number;
-  dropping: boolean;
-  isSetAside: boolean;
-}
 
 export const SEGMENT_NAME = /^(\d{8})\.spool$/;
 const LARGEST_SEGMENT = 4 * 1024 * 1024;
 const SMALLEST_SEGMENT = 64 * 1024;
 const SEGMENTS_AT_LEAST = 16;
-/** What events without an account may take of the whole. */
-const STRANGERS_SHARE = 0.25;
 /** Places where events were lost here that are remembered. */
 const HOLES_KNOWN = 100;
 
@@ -46,11 +25,9 @@ const HOLES_KNOWN = 100;
  */
 export class SpoolFolder {
   readonly path: string;
-  readonly #bounds: SpoolBounds;
-  readonly #clock: Clock;
   #lock: FolderLock;
   readonly #segmentBytes: number;
-  readonly #segments: Segment[] = [];
+  readonly #segments: Segments;
   readonly #files: UnreadableFiles;
   readonly #reader: SpoolReader;
   /** Numbers of events that were written, and cannot be read any more. */
@@ -58,9 +35,6 @@ export class SpoolFolder {
   #writer: SegmentWriter | null = null;
   #writing: Promise<void> | null = null;
   #nextNumber = 1;
-  #written = 0;
-  #replayed = 0;
-  #strangersFull = false;
 
   private constructor(
     path: string,
@@ -71,11 +45,10 @@ export class SpoolFolder {
   ) {
     this.path = path;
     this.#lock = lock;
-    this.#bounds = bounds;
-    this.#clock = clock;
     this.#files = files;
+    this.#segments = new Segments({ bounds, clock, files, letGo: () => this.#letGo() });
     this.#reader = new SpoolReader(
-      () => this.#segments,
+      () => this.#segments.all,
       (read) => files.wasRead(read),
     );
     this.#segmentBytes = Math.min(
@@ -101,26 +74,22 @@ export class SpoolFolder {
 
   /** On disk. */
   get bytes(): number {
-    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#segments.bytes;
   }
 
   /** Of segments that hold something which the store has not accepted. */
   get waitingBytes(): number {
-    return this.#waiting.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
-  get #waiting(): readonly Segment[] {
-    return this.#segments.filter(({ lastSeq }) => lastSeq > this.#replayed);
+    return this.#segments.waitingBytes;
   }
 
   /** Everything that was written is in the store, and nothing is being written. */
   get isCaughtUp(): boolean {
-    return this.#writing === null && this.#written <= this.#replayed;
+    return this.#writing === null && this.written <= this.#segments.replayed;
   }
 
   /** Events without an account have used up their part. */
   get strangersFull(): boolean {
-    return this.#strangersFull;
+    return this.#segments.strangersFull;
   }
 
   get damaged(): number {
@@ -133,14 +102,14 @@ export class SpoolFolder {
    */
   write(batch: EventBatch): Promise<void> {
     return this.#alone(async () => {
-      if (lastSeqOf(batch) > this.#written) await this.#append(batch);
+      if (lastSeqOf(batch) > this.written) await this.#append(batch);
     });
   }
 
   /** Whether there is room for a batch, and a file for it. Throws `AuditUnavailable`. */
   probe(): Promise<void> {
     return this.#alone(async () => {
-      this.#makeRoom(1);
+      this.#segments.makeRoom(1);
       if (this.#writer === null) await this.#begin();
     });
   }
@@ -153,7 +122,7 @@ export class SpoolFolder {
   async next(): Promise<EventBatch | null> {
     for (;;)
       try {
-        return await this.#reader.next(this.#replayed);
+        return await this.#reader.next(this.#segments.replayed);
       } catch (fault) {
         if (!(fault instanceof SegmentUnreadable) || !this.#files.failed(fault)) throw fault;
         await this.#goPast(fault.path);
@@ -162,11 +131,9 @@ export class SpoolFolder {
 
   /** The store has accepted everything up to this number. */
   accepted(lastSeq: number): void {
-    this.#replayed = Math.max(this.#replayed, lastSeq);
-    this.#countStrangers();
-    this.trim();
+    this.#segments.accepted(lastSeq);
     // Nobody reads now: this comes from who does, or from who writes past it.
-    for (const { dropping, number } of this.#segments) if (dropping) this.#reader.leave(number);
+    for (const { dropping, number } of this.#segments.all) if (dropping) this.#reader.leave(number);
   }
 
   get isBeingWritten(): boolean {
@@ -175,7 +142,7 @@ export class SpoolFolder {
 
   /** The number of the last event that was written. */
   get written(): number {
-    return this.#written;
+    return this.#segments.written;
   }
 
   /**
@@ -186,9 +153,10 @@ export class SpoolFolder {
    */
   async givesUp(): Promise<boolean> {
     await this.#reader.restart();
-    if (await this.#reader.isReadable(this.#replayed)) return false;
-    this.#noteHole({ firstSeq: this.#replayed + 1, lastSeq: this.#written });
-    this.accepted(this.#written);
+    const { replayed, written } = this.#segments;
+    if (await this.#reader.isReadable(replayed)) return false;
+    this.#noteHole({ firstSeq: replayed + 1, lastSeq: written });
+    this.accepted(written);
     return true;
   }
 
@@ -208,26 +176,14 @@ export class SpoolFolder {
    * @returns whether something newer than that, and older than `before`, is here to be sent again
    */
   async rewind(lastHeld: number, before: number): Promise<boolean> {
-    const some = this.#segments.some(
-      ({ firstSeq, lastSeq, dropping }) => !dropping && lastSeq > lastHeld && firstSeq < before,
-    );
-    if (!some) return false;
-    this.#replayed = Math.min(this.#replayed, lastHeld);
+    if (!this.#segments.rewind(lastHeld, before)) return false;
     await this.#reader.restart();
     return true;
   }
 
   /** Removes what the store has accepted, as far as it need not be kept. */
   trim(): void {
-    const { keep } = this.#bounds;
-    const oldestMs = this.#clock.wallMs() - keep.ms;
-    let over = this.bytes - this.waitingBytes - keep.bytes;
-    for (const segment of this.#segments) {
-      if (segment.lastSeq > this.#replayed) return;
-      if (over <= 0 && keep.bytes > 0 && segment.writtenMs >= oldestMs) return;
-      over -= segment.bytes;
-      this.#drop(segment);
-    }
+    this.#segments.trim();
   }
 
   /** Ends the use of the folder, which goes if it is empty. */
@@ -235,16 +191,16 @@ export class SpoolFolder {
     await this.settled();
     await this.#endWriter();
     await this.#reader.close();
-    for (const segment of this.#segments) if (segment.bytes === 0) this.#drop(segment);
+    for (const segment of this.#segments.all) if (segment.bytes === 0) this.#segments.drop(segment);
     if (this.bytes === 0) rmSync(this.path, { recursive: true, force: true });
     this.#lock.release();
   }
 
   /** What cannot be read of a file holds up the others no more. What comes begins another one. */
   async #goPast(path: string): Promise<void> {
-    const segment = this.#segments.find((one) => one.path === path);
+    const segment = this.#segments.all.find((one) => one.path === path);
     if (segment !== undefined) {
-      if (segment === this.#segments.at(-1)) await this.#alone(() => this.#endWriter());
+      if (segment === this.#segments.all.at(-1)) await this.#alone(() => this.#endWriter());
       segment.isSetAside = true;
       this.#noteHole(segment);
     }
@@ -278,18 +234,18 @@ export class SpoolFolder {
 
   async #append(batch: EventBatch): Promise<void> {
     const record = recordOf(batch);
-    this.#makeRoom(record.bytes);
+    this.#segments.makeRoom(record.bytes);
     if (this.#writer === null || this.#writer.bytes >= this.#segmentBytes) await this.#begin();
     await this.#writer?.append(record);
-    this.#note(batch, record.bytes);
+    this.#segments.note(batch, record.bytes);
   }
 
   async #abandon(): Promise<void> {
     const writer = this.#writer;
     this.#writer = null;
     await writer?.abandon();
-    const segment = this.#segments.at(-1);
-    if (writer !== null && segment?.bytes === 0) this.#drop(segment);
+    const segment = this.#segments.all.at(-1);
+    if (writer !== null && segment?.bytes === 0) this.#segments.drop(segment);
   }
 
   async #begin(): Promise<void> {
@@ -300,17 +256,7 @@ export class SpoolFolder {
     this.#writer = await SegmentWriter.create(path).catch((fault) =>
       this.#createAgain(path, fault),
     );
-    this.#segments.push({
-      number,
-      path,
-      bytes: 0,
-      firstSeq: 0,
-      lastSeq: 0,
-      strangerBytes: 0,
-      writtenMs: this.#clock.wallMs(),
-      dropping: false,
-      isSetAside: false,
-    });
+    this.#segments.begin(number, path);
   }
 
   /** Somebody has removed the folder: what was in it is lost, and what comes need not be. */
@@ -322,81 +268,14 @@ export class SpoolFolder {
     return SegmentWriter.create(path);
   }
 
-  #note(batch: EventBatch, bytes: number): void {
-    const segment = this.#segments.at(-1)!;
-    if (segment.bytes === 0) segment.firstSeq = batch.firstSeq;
-    segment.bytes += bytes;
-    segment.lastSeq = lastSeqOf(batch);
-    segment.strangerBytes += bytes * strangersIn(batch);
-    segment.writtenMs = this.#clock.wallMs();
-    this.#written = segment.lastSeq;
-    this.#countStrangers();
+  /** The newest file is to go; false: it is being written. */
+  #letGo(): boolean {
+    if (this.#writer === null) return true;
+    if (this.#writing !== null) return false;
+    void this.#writer.close();
+    this.#writer = null;
+    return true;
   }
-
-  #countStrangers(): void {
-    const bytes = this.#waiting.reduce((sum, { strangerBytes }) => sum + strangerBytes, 0);
-    this.#strangersFull = bytes >= STRANGERS_SHARE * this.#bounds.maxBytes;
-  }
-
-  /** What is only kept goes first. */
-  #makeRoom(bytes: number): void {
-    let over = this.bytes + bytes - this.#bounds.maxBytes;
-    for (const segment of this.#segments) {
-      if (over <= 0 || segment.lastSeq > this.#replayed) break;
-      over -= segment.bytes;
-      this.#drop(segment);
-    }
-    if (over > 0)
-      throw new AuditUnavailable(
-        `the spool is full (audit.spool.maxBytes, ${this.#bounds.maxBytes} bytes for this process)`,
-      );
-  }
-
-  #drop(segment: Segment): void {
-    if (segment.dropping) return;
-    if (segment === this.#segments.at(-1) && this.#writer !== null) {
-      if (this.#writing !== null) return;
-      void this.#writer.close();
-      this.#writer = null;
-    }
-    segment.dropping = true;
-    const { path, isSetAside } = segment;
-    const gone = () => void this.#segments.splice(this.#segments.indexOf(segment), 1);
-    (isSetAside ? this.#files.setAside(path) : unlink(path)).then(
-      gone,
-      (fault: NodeJS.ErrnoException) => {
-        // What cannot be removed counts on, and is tried again.
-        segment.dropping = false;
-        if (fault.code === 'ENOENT') gone();
-      },
-    );
-  }
-}
-
-/** Throws what the file system says, and `AuditUnavailable` for a folder that another one has. */
-function madeAndLocked(path: string): FolderLock {
-  const root = dirname(path);
-  mkdirSync(root, { mode: 0o700, recursive: true });
-  const beside = join(root, `.${basename(path)}`);
-  mkdirSync(beside, { mode: 0o700 });
-  let lock: FolderLock | null = null;
-  try {
-    lock = lockFolder(beside);
-    if (lock === null) throw new AuditUnavailable(`${beside} cannot be locked`);
-    renameSync(beside, path);
-    return lock;
-  } catch (fault) {
-    lock?.release();
-    rmSync(beside, { recursive: true, force: true });
-    throw fault;
-  }
-}
-
-/** Which part of a batch is of events without an account. */
-function strangersIn({ count, marks }: EventBatch): number {
-  let strangers = 0;
-  for (let at = 0; at < count; at += 1) if (marks.readUInt16BE(2 * at) === 0) strangers += 1;
-  return strangers / count;
 }
 
 function unwritable(path: string, fault: unknown): AuditUnavailable {

@@ -1,9 +1,11 @@
-import { createHash, type Hash } from 'node:crypto';
-import { type Finding, type FindingKind, numbers, runsOf } from './finding.ts';
+import { sortedOut } from './aside.ts';
+import { type Finding, runsOf } from './finding.ts';
 import { Fingerprints } from './fingerprints.ts';
 import { increasingPlaces } from './increasing.ts';
+import { InstanceFindings } from './instance-findings.ts';
+import { KeptLines } from './kept-lines.ts';
 import type { MissingRange } from './missing.ts';
-import { digestOf, genuine, type Numbered } from './region.ts';
+import { genuine, type Numbered } from './region.ts';
 
 /** What a check says while it reads. */
 export interface CheckObserver {
@@ -16,9 +18,6 @@ export interface CheckObserver {
   cameLate(instance: string, seq: number): boolean;
 }
 
-/** Kept of a segment until its link; what is longer is hashed as it passes. */
-const KEPT_BYTES = 4 * 1024 * 1024;
-const KEPT_EVENTS = 20_000;
 /** Out of order, events are waited for over so many links. */
 const LINKS_WAITED = 3;
 
@@ -37,12 +36,9 @@ export interface BrokenSegment {
 export class InstanceCheck {
   readonly name: string;
   readonly #observer: CheckObserver;
+  readonly #findings: InstanceFindings;
   readonly #prints = new Fingerprints();
-  #lines: Numbered[] = [];
-  #bytes = 0;
-  /** Of the segment under way, where it is too long to be kept. */
-  #stream: Hash | null = null;
-  #streamFirst = 0;
+  readonly #lines = new KeptLines();
   /** The lines kept begin with a link, or with the first event. */
   #whole = false;
   #next = 0;
@@ -50,7 +46,6 @@ export class InstanceCheck {
   #linksWaited = 0;
   /** Numbers that came before they were due. */
   #early: Numbered[] = [];
-  #changed: { first: number; last: number; time: string } | null = null;
   firstSeq = 0;
   lastTime = '';
   firstTime = '';
@@ -64,6 +59,7 @@ export class InstanceCheck {
   constructor(name: string, observer: CheckObserver) {
     this.name = name;
     this.#observer = observer;
+    this.#findings = new InstanceFindings(name, (finding) => observer.found(finding));
   }
 
   /** The last number that was found in its place. */
@@ -86,30 +82,28 @@ export class InstanceCheck {
   /** Nothing has come for long: gives back what its memory holds, and can still go on. */
   rest(): void {
     if (this.#outOfOrder) this.#resolve(true);
-    if (this.#lines.length > 0) this.#pour();
+    this.#lines.pour();
     this.#prints.forget();
   }
 
   /** Tells what nothing that comes can add to; and, where it is silent, what waits for more. */
   settle(isSilent: boolean): void {
-    const isClosed = this.#changed !== null && this.lastLink > this.#changed.last + 1;
     if (isSilent) this.#waitNoMore();
-    else if (isClosed) this.#tellChanged();
+    else if (this.lastLink > this.#findings.openUntil + 1) this.#findings.tellChanged();
   }
 
   #waitNoMore(): void {
     if (this.#outOfOrder) this.#resolve(true);
-    for (const line of this.#early) this.#say('inserted', line.seq, line.seq, line, NOT_DUE);
+    for (const line of this.#early)
+      this.#findings.say('inserted', line.seq, line.seq, line, NOT_DUE);
     this.#early = [];
-    this.#tellChanged();
+    this.#findings.tellChanged();
   }
 
   /** No more events will come. */
   end(): void {
     this.#waitNoMore();
-    this.#lines = [];
-    this.#bytes = 0;
-    this.#stream = null;
+    this.#lines.restart();
     this.#prints.forget();
   }
 
@@ -122,7 +116,8 @@ export class InstanceCheck {
 
   /** Far from its place, and already there: nothing has to be put in order for it. */
   #isKnownCopy(line: Numbered): boolean {
-    const inRegion = this.#lines[0] !== undefined && line.seq >= this.#lines[0].seq;
+    const [first] = this.#lines.all;
+    const inRegion = first !== undefined && line.seq >= first.seq;
     if (inRegion || line.seq > this.#next || line.seq < this.firstSeq) return false;
     this.#tooLate(line);
     return true;
@@ -131,13 +126,19 @@ export class InstanceCheck {
   #tooLate(line: Numbered): void {
     const { seq } = line;
     if (this.#observer.cameLate(this.name, seq)) {
-      this.#say('reordered', seq, seq, line, 'stands behind events that came after it');
+      this.#findings.say('reordered', seq, seq, line, 'stands behind events that came after it');
       return;
     }
-    if (this.ended && seq > this.lastSeq) this.#say('inserted', seq, seq, line, AFTER_END);
+    if (this.ended && seq > this.lastSeq) this.#findings.say('inserted', seq, seq, line, AFTER_END);
     else if (this.#prints.isCopy(seq, line.text) === false)
-      this.#say('inserted', seq, seq, line, 'is another event than the one with that number');
-    else this.#say('duplicated', seq, seq, line, 'stands in the log a second time');
+      this.#findings.say(
+        'inserted',
+        seq,
+        seq,
+        line,
+        'is another event than the one with that number',
+      );
+    else this.#findings.say('duplicated', seq, seq, line, TWICE);
   }
 
   #inOrder(line: Numbered): void {
@@ -150,83 +151,32 @@ export class InstanceCheck {
   #accept(line: Numbered): void {
     this.lastTime = line.time;
     this.#prints.add(line.seq, line.text);
-    if (this.ended) this.#say('inserted', line.seq, line.seq, line, AFTER_END);
+    if (this.ended) this.#findings.say('inserted', line.seq, line.seq, line, AFTER_END);
     if (line.chain !== null) this.lastLink = line.seq;
     if (line.type === 'instance-ended') this.ended = true;
     this.#observer.accepted(line);
   }
 
   #keep(line: Numbered): void {
-    this.#lines.push(line);
-    this.#bytes += line.text.length;
+    this.#lines.keep(line);
     if (this.#outOfOrder) return;
-    if (this.#stream !== null || this.#bytes > KEPT_BYTES || this.#lines.length > KEPT_EVENTS)
-      this.#pour();
-  }
-
-  /** From the lines kept into the hash. */
-  #pour(): void {
-    if (this.#stream === null) {
-      this.#stream = createHash('sha256');
-      this.#streamFirst = this.#lines[0]!.seq;
-    }
-    for (const { text } of this.#lines) this.#stream.update(`${text}\n`);
-    this.#lines = [];
-    this.#bytes = 0;
+    if (this.#lines.isPoured || this.#lines.isMoreThan(1)) this.#lines.pour();
   }
 
   /** A link has come in its place: what it says of the segment before it. */
   #close(link: Numbered, chain: string): void {
-    const first = this.#stream === null ? (this.#lines[0]?.seq ?? link.seq) : this.#streamFirst;
-    if (first < link.seq) {
-      const digest =
-        this.#stream === null ? digestOf(this.#lines) : this.#stream.digest('base64url');
-      this.#judge(first, link, digest, chain);
-    }
-    this.#restart();
-  }
-
-  #restart(): void {
-    this.#stream = null;
-    this.#lines = [];
-    this.#bytes = 0;
+    const first = this.#lines.firstSeq ?? link.seq;
+    if (first < link.seq) this.#judge(first, link, this.#lines.digest(), chain);
+    this.#lines.restart();
     this.#whole = true;
   }
 
   #judge(first: number, link: Numbered, digest: string, chain: string): void {
     const last = link.seq - 1;
     if (this.#whole) {
-      if (digest !== chain) this.#noteChanged(first, last, link.time);
+      if (digest !== chain) this.#findings.noteChanged(first, last, link.time);
     } else if (first === this.firstSeq) this.broken = { firstSeq: first, lastSeq: last };
     else this.unproven += last - first + 1;
-  }
-
-  /** Two segments that touch are one edit: the link between them is in both. */
-  #noteChanged(first: number, last: number, time: string): void {
-    if (this.#changed !== null && this.#changed.last + 1 === first) this.#changed.last = last;
-    else {
-      this.#tellChanged();
-      this.#changed = { first, last, time };
-    }
-  }
-
-  #tellChanged(): void {
-    if (this.#changed === null) return;
-    const { first, last, time } = this.#changed;
-    const what = numbers(first, last);
-    const one = first === last ? 'is' : 'are';
-    const message =
-      `${what} of ${this.name} ${one} not what was written: at least one of them was changed, ` +
-      `says the link after them`;
-    this.#changed = null;
-    const found = { kind: 'changed', instance: this.name, firstSeq: first, lastSeq: last } as const;
-    this.#observer.found({ ...found, time, message });
-  }
-
-  #say(kind: FindingKind, first: number, last: number, line: { time: string }, how: string): void {
-    const message = `${numbers(first, last)} of ${this.name} ${how}`;
-    const found = { kind, instance: this.name, firstSeq: first, lastSeq: last } as const;
-    this.#observer.found({ ...found, time: line.time === '' ? null : line.time, message });
   }
 
   /** Out of order: kept until enough links have come to tell what happened. */
@@ -235,15 +185,14 @@ export class InstanceCheck {
       this.#outOfOrder = true;
       this.#linksWaited = 0;
     }
-    this.#lines.push(line);
-    this.#bytes += line.text.length;
+    this.#lines.keep(line);
     if (line.chain !== null) this.#linksWaited += 1;
-    const full = this.#bytes > 2 * KEPT_BYTES || this.#lines.length > 2 * KEPT_EVENTS;
+    const full = this.#lines.isMoreThan(2);
     if (full || (line.chain !== null && this.#linksWaited >= LINKS_WAITED)) this.#resolve(false);
   }
 
   #resolve(final: boolean): void {
-    const lines = this.#lines;
+    const lines = this.#lines.all;
     const places = increasingPlaces(lines.map(({ seq }) => seq));
     const main = places.map((place) => lines[place]!);
     const inMain = new Set(main);
@@ -251,11 +200,10 @@ export class InstanceCheck {
     const lastLink = main.findLast(({ chain }) => chain !== null);
     // Without a link among them they are only put in order.
     const top = final || lastLink === undefined ? Number.POSITIVE_INFINITY : lastLink.seq;
-    const base = this.#stream === null ? this.#lowest(lines, main[0]!.seq) : this.#next;
+    const base = this.#lines.isPoured ? this.#next : this.#lowest(lines, main[0]!.seq);
     const claims = new Map<number, Numbered[]>();
     for (const line of main) claims.set(line.seq, [line]);
-    const moved = this.#sort(aside, claims, base, main.at(-1)!.seq);
-    this.#tellMoved(moved, claims);
+    this.#sort(aside, claims, base, main.at(-1)!.seq);
     this.#settle(claims, base, top, main.at(-1)!.seq);
   }
 
@@ -269,35 +217,27 @@ export class InstanceCheck {
     return line.seq;
   }
 
-  /**
-   * What stands outside of the order: copies, claims of a number that is taken, and moved events.
-   */
+  /** What stands outside of the order: told, or put where it belongs. */
   #sort(
     aside: readonly Numbered[],
     claims: Map<number, Numbered[]>,
     base: number,
     last: number,
-  ): readonly Numbered[] {
-    const moved: Numbered[] = [];
-    for (const line of aside) {
-      const there = claims.get(line.seq);
-      if (line.seq < base) this.#tooLate(line);
-      else if (there?.some(({ text }) => text === line.text))
-        this.#say('duplicated', line.seq, line.seq, line, 'stands in the log a second time');
-      else if (there !== undefined) there.push(line);
-      else if (line.seq > last) this.#early.push(line);
-      else {
-        moved.push(line);
-        claims.set(line.seq, [line]);
-      }
-    }
-    return moved;
-  }
-
-  #tellMoved(moved: readonly Numbered[], claims: ReadonlyMap<number, Numbered[]>): void {
+  ): void {
+    const { wrong, early, moved } = sortedOut(aside, claims, base, last);
+    for (const { line, how } of wrong)
+      if (how === 'late') this.#tooLate(line);
+      else this.#findings.say('duplicated', line.seq, line.seq, line, TWICE);
+    this.#early = [...this.#early, ...early];
     const seqs = moved.map(({ seq }) => seq).sort((a, b) => a - b);
     for (const { first, last } of runsOf(seqs))
-      this.#say('reordered', first, last, claims.get(first)![0]!, 'does not stand in its place');
+      this.#findings.say(
+        'reordered',
+        first,
+        last,
+        claims.get(first)![0]!,
+        'does not stand in its place',
+      );
   }
 
   /** Goes through the numbers in order, segment by segment. */
@@ -306,14 +246,11 @@ export class InstanceCheck {
     const seqs = [...claims.keys()].sort((a, b) => a - b);
     let segment: Numbered[][] = [];
     let from = base;
-    let holed = this.#stream !== null || !this.#whole;
-    let expected = this.#stream === null ? base : this.#next;
+    let holed = this.#lines.isPoured || !this.#whole;
+    let expected = this.#lines.isPoured ? this.#next : base;
     const done = this.#next;
     this.#outOfOrder = false;
-    this.#stream = null;
-    this.#lines = [];
-    this.#bytes = 0;
-    let kept: Numbered[] = [];
+    this.#lines.restart();
     for (const seq of seqs) {
       const candidates = claims.get(seq)!;
       if (seq > expected) {
@@ -340,9 +277,7 @@ export class InstanceCheck {
       segment.push(candidates);
       if (seq === top) break;
     }
-    kept = [...this.#acceptAll(segment, null, done)];
-    this.#lines = kept;
-    this.#bytes = kept.reduce((total, { text }) => total + text.length, 0);
+    this.#lines.restart(this.#acceptAll(segment, null, done));
     if (holed) this.#whole = false;
     this.#next = expected;
     const rest = seqs.filter((seq) => seq > top).flatMap((seq) => claims.get(seq)!);
@@ -373,7 +308,7 @@ export class InstanceCheck {
     }
     const { lines, proven } = genuine(segment, link.chain);
     this.#acceptAll(segment, lines, done);
-    if (!proven) this.#noteChanged(from, link.seq - 1, link.time);
+    if (!proven) this.#findings.noteChanged(from, link.seq - 1, link.time);
   }
 
   /** Takes one line for each number; what else claims it was put there. */
@@ -385,13 +320,14 @@ export class InstanceCheck {
     return segment.map((candidates, place) => {
       const line = chosen?.[place] ?? candidates[0]!;
       for (const other of candidates)
-        if (other !== line) this.#say('inserted', line.seq, line.seq, other, CLAIMS);
+        if (other !== line) this.#findings.say('inserted', line.seq, line.seq, other, CLAIMS);
       if (line.seq >= done) this.#accept(line);
       return line;
     });
   }
 }
 
+const TWICE = 'stands in the log a second time';
 const CLAIMS = 'stands beside another event with the same number';
 const NOT_DUE = 'has a number that was not due where it stands';
 const AFTER_END = 'stands behind the end of its instance';
