@@ -1,4 +1,5 @@
-import { KEPT_HOURS, KEPT_MINUTES } from '../stats/usage/port.ts';
+import { HOUR_MS, KEPT_MINUTES, MINUTE_MS } from '../stats/times.ts';
+import { KEPT_HOURS } from '../stats/usage/port.ts';
 import type { Step } from '../stats/usage/read.ts';
 import { STEP_MS } from '../stats/usage/read.ts';
 import { invalid } from './error.ts';
@@ -20,10 +21,9 @@ export interface UsageSpan {
   readonly last: number;
 }
 
-const HOUR_MS = STEP_MS.hour;
 /** Longer ones are told by hours, unless somebody asks for minutes. */
 const MINUTES_UNASKED_MS = 6 * HOUR_MS;
-const MINUTES_MOST_MS = KEPT_MINUTES * STEP_MS.minute;
+const MINUTES_MOST_MS = KEPT_MINUTES * MINUTE_MS;
 
 /** Throws `AdminError` (`invalid`). What begins before anything is kept begins there. */
 export function spanOf({ since, until, step }: AskedRange, nowMs: number): UsageSpan {

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { guarded, type Migration, openDatabase, transact } from '../store/sqlite.ts';
-import { type InstanceMinute, KEPT_MINUTES, type StatsStore } from './port.ts';
+import type { InstanceMinute, StatsStore } from './port.ts';
 import { decodeCounts, encodeCounts } from './text.ts';
+import { KEPT_MINUTES } from './times.ts';
 
 const MIGRATIONS: readonly Migration[] = [
   'CREATE TABLE minute (minute INTEGER NOT NULL, instance TEXT NOT NULL, counts TEXT NOT NULL, PRIMARY KEY (minute, instance)) STRICT, WITHOUT ROWID;',

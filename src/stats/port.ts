@@ -37,6 +37,3 @@ export interface StatsStore extends StatsReader {
   write(entry: InstanceMinute): Promise<void>;
   close(): Promise<void>;
 }
-
-/** How long a minute is kept. */
-export const KEPT_MINUTES = 24 * 60;

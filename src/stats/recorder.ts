@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Periodic } from '../periodic.ts';
 import type { RequestTotals } from '../telemetry/request-meter.ts';
 import type { InstanceMinute, MinuteCounts, StatsStore } from './port.ts';
+import { minuteOf, WAITING_MINUTES_MAX } from './times.ts';
 
 export interface RecorderOptions {
   readonly store: StatsStore;
@@ -14,8 +15,6 @@ export interface RecorderOptions {
 }
 
 const FLUSH_EVERY_MS = 5_000;
-/** Minutes that are kept for a store that is away; the oldest go first. */
-const WAITING_MAX = 30;
 
 /**
  * Every few seconds adds what the meter has counted meanwhile to the present minute and writes that
@@ -46,7 +45,7 @@ export class StatsRecorder {
   }
 
   async #flush(): Promise<void> {
-    const minute = Math.floor(this.#options.clock.wallMs() / 60_000);
+    const minute = minuteOf(this.#options.clock.wallMs());
     this.#gather(minute);
     for (const [waiting, counts] of [...this.#waiting]) {
       if (!(await this.#write({ minute: waiting, instance: this.#options.instance, counts })))
@@ -62,7 +61,8 @@ export class StatsRecorder {
     this.#before = now;
     if (since === null) return;
     this.#waiting.set(minute, sum(this.#waiting.get(minute) ?? null, since));
-    const oldest = this.#waiting.size > WAITING_MAX ? this.#waiting.keys().next().value : undefined;
+    const { size } = this.#waiting;
+    const oldest = size > WAITING_MINUTES_MAX ? this.#waiting.keys().next().value : undefined;
     if (oldest !== undefined) this.#waiting.delete(oldest);
   }
 

@@ -1,11 +1,11 @@
 import { statsKey } from '../store/keys.ts';
 import type { RedisConnection } from '../store/redis-port.ts';
-import { type InstanceMinute, KEPT_MINUTES, type StatsStore } from './port.ts';
+import type { InstanceMinute, StatsStore } from './port.ts';
 import { decodeCounts, encodeCounts } from './text.ts';
+import { HOUR_MINUTES, KEPT_MINUTES, MINUTE_MS } from './times.ts';
 
-const HOUR_MINUTES = 60;
 /** An hour's hash lives until its last minute is a day old. */
-const KEEP_MS = (KEPT_MINUTES + HOUR_MINUTES) * 60_000;
+const KEEP_MS = (KEPT_MINUTES + HOUR_MINUTES) * MINUTE_MS;
 
 /**
  * Counts in Redis: one hash per hour, one field per minute and instance. 24 hours of ten instances

@@ -2,17 +2,15 @@ import { existsSync, renameSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { StoreUnavailable } from '../../store/fault.ts';
 import { guarded, type Migration, openDatabase, transact } from '../../store/sqlite.ts';
+import { HOUR_MINUTES, KEPT_MINUTES } from '../times.ts';
 import {
   type HourState,
   KEPT_HOURS,
-  KEPT_MINUTES,
   type UsageStore,
   type UsageText,
   type UsageTexts,
 } from './port.ts';
 import { SUBJECTS, type Subject } from './table.ts';
-
-const HOUR_MINUTES = 60;
 
 const MIGRATIONS: readonly Migration[] = [
   'CREATE TABLE minute (subject TEXT NOT NULL, minute INTEGER NOT NULL, instance TEXT NOT NULL, usage TEXT NOT NULL, PRIMARY KEY (subject, minute, instance)) STRICT, WITHOUT ROWID;' +

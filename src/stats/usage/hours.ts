@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { Periodic } from '../../periodic.ts';
 import { turn } from '../../turns.ts';
+import { DAY_HOURS, HOUR_MS } from '../times.ts';
 import { UsageMerger } from './merge.ts';
 import {
   byMinute,
@@ -12,11 +13,10 @@ import {
 import { KEPT, SUBJECTS, type Subject } from './table.ts';
 import { decodeTable, encodeTable } from './text.ts';
 
-const HOUR_MS = 3_600_000;
 /** An hour's last minutes are written by then, where the store was there. */
 const SETTLED_MS = 120_000;
 /** Hours whose minutes are still there. */
-const LOOKED_AT = 24;
+const LOOKED_AT = DAY_HOURS;
 
 export interface UsageHourMakerOptions {
   readonly store: UsageHours;

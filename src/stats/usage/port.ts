@@ -1,3 +1,4 @@
+import { DAY_HOURS } from '../times.ts';
 import type { Subject } from './table.ts';
 
 /**
@@ -6,9 +7,8 @@ import type { Subject } from './table.ts';
  * as with the counts beside them: what could not be written is missing and nothing else.
  */
 
-/** How long minutes are kept, and hours. */
-export const KEPT_MINUTES = 24 * 60;
-export const KEPT_HOURS = 90 * 24;
+/** How long hours are kept. */
+export const KEPT_HOURS = 90 * DAY_HOURS;
 
 export type UsageTexts = Readonly<Record<Subject, string>>;
 

@@ -1,4 +1,5 @@
 import { turn } from '../../turns.ts';
+import { DAY_HOURS, HOUR_MINUTES, HOUR_MS, MINUTE_MS } from '../times.ts';
 import { UsageMerger } from './merge.ts';
 import { mergedMinute } from './merged-minute.ts';
 import { byMinute, type UsageReader, type UsageText } from './port.ts';
@@ -6,7 +7,7 @@ import { KEPT, type Subject, type UsageRow, type UsageTable } from './table.ts';
 import { decodeTable, rowAmongAll, rowOfTable, type UsageOfOne } from './text.ts';
 
 export type Step = 'minute' | 'hour';
-export const STEP_MS: Readonly<Record<Step, number>> = { minute: 60_000, hour: 3_600_000 };
+export const STEP_MS: Readonly<Record<Step, number>> = { minute: MINUTE_MS, hour: HOUR_MS };
 
 /** A stretch of time in steps: minutes or hours since the Unix epoch, both ends included. */
 export interface Span {
@@ -15,9 +16,6 @@ export interface Span {
   readonly first: number;
   readonly last: number;
 }
-
-const HOUR_MINUTES = 60;
-const DAY_HOURS = 24;
 
 /**
  * The tables of each step, all instances together, oldest first, each in a turn of the loop of its

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { Periodic } from '../../periodic.ts';
+import { HOUR_MINUTES, minuteOf, WAITING_MINUTES_MAX } from '../times.ts';
 import type { UsageMeter, UsageSketches } from './meter.ts';
 import type { UsageStore, UsageTexts } from './port.ts';
 import { encodeTable } from './text.ts';
@@ -14,10 +15,8 @@ export interface UsageRecorderOptions {
 }
 
 const FLUSH_EVERY_MS = 10_000;
-/** Minutes that are kept for a store that is away, some 20 KiB each; the oldest go first. */
-const WAITING_MAX = 30;
 /** Minutes. */
-const SET_BACK_MAX = 60;
+const SET_BACK_MAX = HOUR_MINUTES;
 
 /**
  * Writes down who called, minute by minute, and the present minute every few seconds. A call's
@@ -69,7 +68,9 @@ export class UsageRecorder {
     if (calls === this.#told) return;
     this.#told = calls;
     this.#waiting.set(minute, await textsOf(sketches));
-    const oldest = this.#waiting.size > WAITING_MAX ? this.#waiting.keys().next().value : undefined;
+    // Some 20 KiB each.
+    const { size } = this.#waiting;
+    const oldest = size > WAITING_MINUTES_MAX ? this.#waiting.keys().next().value : undefined;
     if (oldest !== undefined) this.#waiting.delete(oldest);
   }
 
@@ -95,7 +96,7 @@ export class UsageRecorder {
   }
 
   #now(): number {
-    return Math.floor(this.#options.clock.wallMs() / 60_000);
+    return minuteOf(this.#options.clock.wallMs());
   }
 }
 

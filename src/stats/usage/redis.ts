@@ -1,22 +1,20 @@
 import { usageHoursKey, usageKey, usageSharedKey } from '../../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../../store/redis-port.ts';
+import { DAY_HOURS, HOUR_MINUTES, HOUR_MS, KEPT_MINUTES, MINUTE_MS } from '../times.ts';
 import {
   type HourState,
   KEPT_HOURS,
-  KEPT_MINUTES,
   type UsageStore,
   type UsageText,
   type UsageTexts,
 } from './port.ts';
 import { SUBJECTS, type Subject } from './table.ts';
 
-const HOUR_MINUTES = 60;
-const DAY_HOURS = 24;
 /**
  * Until the last minute of an hour is a day old, and the last hour of a day as old as hours get.
  */
-const MINUTES_MS = (KEPT_MINUTES + HOUR_MINUTES) * 60_000;
-const HOURS_MS = (KEPT_HOURS + DAY_HOURS) * 3_600_000;
+const MINUTES_MS = (KEPT_MINUTES + HOUR_MINUTES) * MINUTE_MS;
+const HOURS_MS = (KEPT_HOURS + DAY_HOURS) * HOUR_MS;
 
 /** In the place of a minute: from how many fields the minutes were put together. */
 const FROM = 'from';

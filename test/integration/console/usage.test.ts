@@ -2,15 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { KEPT_MINUTES } from '../../../src/stats/times.ts';
 import { EmbeddedUsage } from '../../../src/stats/usage/embedded.ts';
 import { UsageHourMaker } from '../../../src/stats/usage/hours.ts';
 import { UsageMeter } from '../../../src/stats/usage/meter.ts';
-import {
-  KEPT_HOURS,
-  KEPT_MINUTES,
-  type UsageStore,
-  type UsageTexts,
-} from '../../../src/stats/usage/port.ts';
+import { KEPT_HOURS, type UsageStore, type UsageTexts } from '../../../src/stats/usage/port.ts';
 import { type Step, tablesOf } from '../../../src/stats/usage/read.ts';
 import { RedisUsage } from '../../../src/stats/usage/redis.ts';
 import { SUBJECTS } from '../../../src/stats/usage/table.ts';
