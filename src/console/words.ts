@@ -1,4 +1,7 @@
+import { countWords, plural } from '../admin/plural.ts';
 import { type Html, html } from './html.ts';
+
+export { countWords, plural };
 
 /**
  * Times and amounts as people read them. Times are UTC: whoever compares two logs must not have to
@@ -54,17 +57,6 @@ export function spanWords(ms: number): string {
   if (ms < HOUR_MS) return plural(Math.floor(ms / MINUTE_MS), 'minute');
   if (ms < 2 * DAY_MS) return plural(Math.floor(ms / HOUR_MS), 'hour');
   return plural(Math.floor(ms / DAY_MS), 'day');
-}
-
-export function plural(count: number, word: string): string {
-  return `${countWords(count)} ${word}${count === 1 ? '' : 's'}`;
-}
-
-/**
- * `12,345`, of whole numbers. `toLocaleString` holds the gate up for 60 ms when it is first asked.
- */
-export function countWords(count: number): string {
-  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** Milliseconds with as many digits as say something. */

@@ -1,5 +1,6 @@
 import type { PolicyView } from '../account/policy.ts';
 import type { Principal } from '../account/principal.ts';
+import type { JudgedCall } from '../audit/event/asked-decision.ts';
 import type { RefusalReason } from '../refusal.ts';
 import { standingOf } from './authenticate.ts';
 import { authoriseDemand } from './authorise.ts';
@@ -7,19 +8,7 @@ import type { Route } from './route.ts';
 import { permittedApplications } from './some-application.ts';
 
 /** What the record of a call says of what it asked, and what it was told. */
-export interface RecordedCall {
-  readonly permitted: boolean;
-  readonly reason: string;
-  /** A phrase stands beside the reason: about the form of the request. */
-  readonly hasDetail: boolean;
-  /** Name of the route that matched. */
-  readonly route: string | null;
-  /** Empty: the route asks for none, or none came to be asked. */
-  readonly permissions: readonly string[];
-  /** In the registry's spelling; null: the call names none. */
-  readonly applications: readonly string[] | null;
-  /** The role that decided; null: none, or several. */
-  readonly role: string | null;
+export interface RecordedCall extends JudgedCall {
   readonly unsafe: boolean;
 }
 

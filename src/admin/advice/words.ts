@@ -1,4 +1,4 @@
-import { counted } from '../trail/words.ts';
+import { plural } from '../plural.ts';
 import type { Advice } from './advise.ts';
 import type { Evidence, FindingKind } from './finding.ts';
 
@@ -21,7 +21,7 @@ export function evidenceWords({ calls, first, last, samples }: Evidence): string
   if (calls === 0 || first === null || last === null) return '';
   const when = `from ${minute(first)} to ${minute(last)} UTC`;
   const [sample] = samples;
-  return `${counted(calls, 'call')}, ${when}${sample === undefined ? '' : `; for example request ${sample}`}.`;
+  return `${plural(calls, 'call')}, ${when}${sample === undefined ? '' : `; for example request ${sample}`}.`;
 }
 
 /** How much was found, and how far that reaches. */
@@ -37,14 +37,14 @@ export function adviceWords({
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const { calls, examined, unreadable, cutShort } = window;
   return [
-    `${counted(all, 'finding')} by ${counted(calls, 'call')} in ${counted(examined, 'event')}.`,
+    `${plural(all, 'finding')} by ${plural(calls, 'call')} in ${plural(examined, 'event')}.`,
     ...(items.length < all ? [`At most 50 of each kind are named: ${items.length} in all.`] : []),
     ...(accountsCut
       ? ['There are more accounts than advice looks at, so unused roles and teams are not named.']
       : []),
     ...(damaged > 0
       ? [
-          `${counted(damaged, 'account')} cannot be read and may use anything, so unused roles and teams are not named.`,
+          `${plural(damaged, 'account')} cannot be read and may use anything, so unused roles and teams are not named.`,
         ]
       : []),
     ...changedWords(changed),
@@ -65,7 +65,7 @@ export function adviceWords({
 function changedWords(changed: Advice['changed'] | undefined): readonly string[] {
   const named = (['accounts', 'roles', 'teams'] as const).flatMap((kind) => {
     const count = changed?.[kind] ?? 0;
-    return count === 0 ? [] : [counted(count, kind.slice(0, -1))];
+    return count === 0 ? [] : [plural(count, kind.slice(0, -1))];
   });
   return named.length === 0
     ? []

@@ -1,3 +1,4 @@
+import { plural } from '../plural.ts';
 import type { TrailWindow } from './port.ts';
 import type { ReplayPart } from './replay.ts';
 import type { Replay } from './replay-change.ts';
@@ -6,21 +7,21 @@ import type { Replay } from './replay-change.ts';
 
 /** `In the last 7 days it would have refused 214 calls of 3 accounts, and let in none …`. */
 export function replayWords({ refuses, letsIn, window }: Replay, days: number): string {
-  const span = `In the last ${counted(days, 'day').replace(/^1 /, '')}`;
+  const span = `In the last ${plural(days, 'day').replace(/^1 /, '')}`;
   if (refuses.calls + letsIn.calls === 0)
-    return `${span} the change would have made no difference to any of ${counted(window.calls, 'call')}.`;
+    return `${span} the change would have made no difference to any of ${plural(window.calls, 'call')}.`;
   return `${span} it would have refused ${partWords(refuses)}, and let in ${partWords(letsIn)}.`;
 }
 
 function partWords({ calls, accounts }: ReplayPart): string {
-  return calls === 0 ? 'none' : `${counted(calls, 'call')} of ${counted(accounts, 'account')}`;
+  return calls === 0 ? 'none' : `${plural(calls, 'call')} of ${plural(accounts, 'account')}`;
 }
 
 /** How far that can be relied on: nothing where all was looked at and judged. */
 export function replayLimits(replay: Replay): readonly string[] {
   const { window, notJudged, otherwise, movedRoutes, gone, routesKnown, refused } = replay;
   const told = (count: number, words: string) =>
-    count === 0 ? [] : [`${counted(count, 'call')} ${words}`];
+    count === 0 ? [] : [`${plural(count, 'call')} ${words}`];
   return [
     ...refusedWords(refused),
     ...windowLimits(window),
@@ -53,7 +54,7 @@ function refusedWords(refused: Replay['refused']): readonly string[] {
     .join('; ');
   const more = refused.length - REFUSED_NAMED;
   return [
-    `${counted(refused.length, 'account')} would be refused the change and stay as they are: ${named}${more > 0 ? ` and ${more} more` : ''}.`,
+    `${plural(refused.length, 'account')} would be refused the change and stay as they are: ${named}${more > 0 ? ` and ${more} more` : ''}.`,
   ];
 }
 
@@ -63,7 +64,7 @@ export function windowLimits(window: TrailWindow): readonly string[] {
     unreadable === 0
       ? []
       : [
-          `${counted(unreadable, 'recorded decision')} cannot be read by this version: nothing is known of ${unreadable === 1 ? 'it' : 'them'}.`,
+          `${plural(unreadable, 'recorded decision')} cannot be read by this version: nothing is known of ${unreadable === 1 ? 'it' : 'them'}.`,
         ];
   return [...cutWords(window), ...unread];
 }
@@ -82,9 +83,4 @@ function cutWords({ since, from, cutShort }: TrailWindow): readonly string[] {
     case 'not-held':
       return [`The record begins at ${at}, after ${since.slice(0, 16).replace('T', ' ')} UTC.`];
   }
-}
-
-export function counted(count: number, word: string): string {
-  const digits = String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
-  return `${digits} ${word}${count === 1 ? '' : 's'}`;
 }

@@ -1,7 +1,23 @@
 import { SCHEMA_VERSION } from './fields.ts';
 
-/** What a decision says of who asked what; for whoever adds up many of them. */
-export interface AskedDecision {
+/** What a decision says of what was asked, and what was told. */
+export interface JudgedCall {
+  readonly permitted: boolean;
+  readonly reason: string;
+  /** A phrase stands beside the reason: about the form of the request. */
+  readonly hasDetail: boolean;
+  /** Name of the route that matched. */
+  readonly route: string | null;
+  /** Empty: the route asks for none, or none came to be asked. */
+  readonly permissions: readonly string[];
+  /** In the registry's spelling; null: the call names none. */
+  readonly applications: readonly string[] | null;
+  /** The role that decided; null: none, or several. */
+  readonly role: string | null;
+}
+
+/** The same with who asked; for whoever adds up many of them. */
+export interface AskedDecision extends JudgedCall {
   readonly type: 'call' | 'admin-call';
   /** The request id. */
   readonly id: string;
@@ -9,13 +25,6 @@ export interface AskedDecision {
   readonly time: string;
   readonly account: { readonly id: string; readonly name: string } | null;
   readonly tokenId: string | null;
-  readonly permitted: boolean;
-  readonly reason: string;
-  readonly hasDetail: boolean;
-  readonly route: string | null;
-  readonly permissions: readonly string[];
-  readonly applications: readonly string[] | null;
-  readonly role: string | null;
   readonly method: string;
   /** It stands for so many that were counted, and says no more of them than the account. */
   readonly count: number;
