@@ -9,13 +9,12 @@ import { reading } from './change.ts';
 import type { AdminContext } from './context.ts';
 import { isLetIn, lossesOf } from './losses.ts';
 import { Records } from './records.ts';
-import type { PreviewedOperation } from './schemas/inputs.ts';
 
 /** What a change would do, told before it is made. */
 
 export interface PreviewInput {
-  /** Name of an operation that can be rehearsed, such as `editRole`. */
-  readonly operation: PreviewedOperation;
+  /** Name of an operation whose row says that it is previewed, such as `editRole`. */
+  readonly operation: string;
   /** As that operation takes it. */
   readonly input: Readonly<Record<string, unknown>>;
 }

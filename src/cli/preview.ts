@@ -1,8 +1,7 @@
 import { administrationOf, OPERATIONS, type OperationName } from '../admin/administration.ts';
 import { AdminError } from '../admin/error.ts';
+import { PREVIEWED, REPLAYED, type Rehearsed } from '../admin/operations/rehearsed.ts';
 import type { ChangePreview, Loser } from '../admin/preview.ts';
-import { PREVIEWED, type PreviewedOperation } from '../admin/schemas/inputs.ts';
-import { REPLAYED } from '../admin/trail/replay-change.ts';
 import { Shown, UsageError } from './exit.ts';
 import type { AskedOptions, Reached } from './reached.ts';
 import { differencesOf, markOf } from './record-difference.ts';
@@ -65,7 +64,7 @@ async function showReplayed(
 async function showFirst(
   { control, actor }: Reached,
   options: AskedOptions,
-  operation: PreviewedOperation,
+  operation: Rehearsed,
   input: object,
 ): Promise<void> {
   const asked = { operation, input: input as Readonly<Record<string, unknown>> };

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { TRAIL_DAYS_MOST } from '../admin/limits.ts';
+import type { Rehearsed } from '../admin/operations/rehearsed.ts';
 import type { TrailWindow } from '../admin/trail/port.ts';
 import type { ReplayItem, ReplayPart } from '../admin/trail/replay.ts';
-import type { Replay, Replayed } from '../admin/trail/replay-change.ts';
+import type { Replay } from '../admin/trail/replay-change.ts';
 import { replayLimits, replayWords } from '../admin/trail/words.ts';
 import { progressBar } from './progress.ts';
 import type { Reached } from './reached.ts';
@@ -28,7 +29,7 @@ export function withReplay(command: Command): Command {
 /** Asks until the record is read as far back as was asked. */
 export async function replayed(
   { control, actor }: Pick<Reached, 'control' | 'actor'>,
-  operation: Replayed,
+  operation: Rehearsed,
   given: object,
   lookBack: number,
 ): Promise<Replay> {

@@ -1,7 +1,7 @@
 import type { Administration } from '../admin/administration.ts';
 import { administrationOf } from '../admin/administration.ts';
+import { PREVIEWED } from '../admin/operations/rehearsed.ts';
 import type { ChangePreview, Loser } from '../admin/preview.ts';
-import { PREVIEWED } from '../admin/schemas/inputs.ts';
 import { show } from './answer.ts';
 import { attempt } from './attempt.ts';
 import { formFields } from './components/form.ts';

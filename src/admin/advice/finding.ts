@@ -1,4 +1,4 @@
-import type { Replayed } from '../trail/replay-change.ts';
+import type { Rehearsed } from '../operations/rehearsed.ts';
 
 /** What can be worth a look, the worst first. */
 export const FINDING_KINDS = [
@@ -32,7 +32,7 @@ export interface PreparedChange {
   /** As a command line. */
   readonly command: string;
   /** The operation and its input, to be held against the record or made; null: not of that kind. */
-  readonly operation: Replayed | null;
+  readonly operation: Rehearsed | null;
   readonly input: Readonly<Record<string, unknown>> | null;
   /** For a file that `apply` takes; null: it cannot be declared. */
   readonly declaration: string | null;

@@ -1,5 +1,5 @@
 import type { Account, Role, Team } from '../../account/model.ts';
-import type { Replayed } from '../trail/replay-change.ts';
+import type { Rehearsed } from '../operations/rehearsed.ts';
 import type { PreparedChange } from './finding.ts';
 
 /** Changes as they are proposed: as a command, as an operation, and as a declaration. */
@@ -22,7 +22,7 @@ export function onlyCommand(...words: readonly string[]): PreparedChange {
 
 function change(
   words: readonly string[],
-  operation: Replayed,
+  operation: Rehearsed,
   input: PreparedChange['input'],
   declaration: string | null = null,
 ): PreparedChange {

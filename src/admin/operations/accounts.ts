@@ -102,6 +102,8 @@ export const ACCOUNTS = {
     input: { ...inputs.REF, ...inputs.ACCOUNT_EDIT },
     run: accounts.editAccount,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['account-changed', 'account-activated', 'account-deactivated'],
     routes: both((place) => ({
       id: `edit${place.word}`,
@@ -118,6 +120,8 @@ export const ACCOUNTS = {
     input: inputs.REF,
     run: accounts.activateAccount,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['account-activated'],
     as: { operation: 'editAccount', with: { status: 'active' } },
   }),
@@ -126,6 +130,8 @@ export const ACCOUNTS = {
     input: inputs.REF,
     run: accounts.deactivateAccount,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['account-deactivated'],
     as: { operation: 'editAccount', with: { status: 'inactive' } },
   }),
@@ -134,6 +140,8 @@ export const ACCOUNTS = {
     input: inputs.REF,
     run: accounts.deleteAccount,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['account-deleted'],
     routes: both((place) => ({
       id: `delete${place.word}`,
@@ -158,6 +166,8 @@ export const ACCOUNTS = {
     input: inputs.BULK,
     run: changeAccounts,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['account-changed', 'account-activated', 'account-deactivated'],
     routes: both((place) => ({
       id: `change${place.word}s`,
@@ -184,6 +194,8 @@ export const ACCOUNTS = {
     input: inputs.MEMBERSHIP,
     run: accounts.joinTeam,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: CHANGED,
     routes: [
       {
@@ -204,6 +216,8 @@ export const ACCOUNTS = {
     input: inputs.LEFT_TEAM,
     run: accounts.leaveTeam,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: CHANGED,
     routes: [
       {
@@ -223,6 +237,8 @@ export const ACCOUNTS = {
     input: inputs.GRANT,
     run: accounts.grantRole,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: CHANGED,
     routes: [
       {
@@ -244,6 +260,8 @@ export const ACCOUNTS = {
     input: inputs.LOST_GRANT,
     run: accounts.revokeGrant,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: CHANGED,
     routes: [
       {

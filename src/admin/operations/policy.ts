@@ -44,6 +44,7 @@ export const ROLES = {
     input: inputs.NEW_ROLE,
     run: roles.createRole,
     canWait: true,
+    isPreviewed: true,
     records: ['role-created'],
     routes: [
       {
@@ -88,6 +89,8 @@ export const ROLES = {
     input: inputs.ROLE_EDIT,
     run: roles.editRole,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['role-changed'],
     routes: [
       {
@@ -106,6 +109,8 @@ export const ROLES = {
     input: inputs.NAMED,
     run: roles.deleteRole,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['role-deleted'],
     routes: [
       {
@@ -142,6 +147,7 @@ export const TEAMS = {
     input: inputs.NEW_TEAM,
     run: teams.createTeam,
     canWait: true,
+    isPreviewed: true,
     records: ['team-created'],
     routes: [
       {
@@ -194,6 +200,8 @@ export const TEAMS = {
     input: inputs.TEAM_EDIT,
     run: teams.editTeam,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['team-changed'],
     routes: [
       {
@@ -212,6 +220,8 @@ export const TEAMS = {
     input: inputs.NAMED,
     run: teams.deleteTeam,
     canWait: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: ['team-deleted'],
     routes: [
       {
@@ -272,6 +282,8 @@ export const DECLARATION = {
     run: applyDeclaration,
     canWait: true,
     isLong: true,
+    isPreviewed: true,
+    isReplayed: true,
     records: [
       'role-created',
       'role-changed',

@@ -1,13 +1,14 @@
 import { previewChange } from '../preview.ts';
 import * as answers from '../schemas/approval-answers.ts';
 import * as inputs from '../schemas/inputs.ts';
+import { PREVIEWED } from './rehearsed.ts';
 import { row } from './row.ts';
 
 /** What a change would do, before it is made. */
 export const PREVIEW = {
   previewChange: row({
     needs: 'sallyport:registry:write',
-    input: inputs.PREVIEW,
+    input: inputs.previewOf(PREVIEWED),
     run: previewChange,
     isLong: true,
     routes: [

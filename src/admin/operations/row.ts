@@ -33,6 +33,10 @@ export interface Row {
    * and its answer told to nobody. It asks no more of a store than a rehearsal has.
    */
   readonly canWait?: true;
+  /** What it would do can be looked at first: what it asks of a store a rehearsal has. */
+  readonly isPreviewed?: true;
+  /** What it would have done to recorded calls can be asked for. */
+  readonly isReplayed?: true;
   /** It is asked for over HTTP as another operation with these fields besides. */
   readonly as?: { readonly operation: string; readonly with: object };
 }
@@ -112,6 +116,8 @@ interface RowOf<Input, Output, On> {
   readonly routes?: readonly Route<Output>[];
   readonly isLong?: true;
   readonly canWait?: true;
+  readonly isPreviewed?: true;
+  readonly isReplayed?: true;
   readonly as?: Row['as'];
 }
 

@@ -57,12 +57,14 @@ export const SERVICE_ACCOUNTS = {
     input: inputs.DECLARED_ACCOUNT,
     run: declareServiceAccount,
     canWait: true,
+    isPreviewed: true,
     records: ['account-created', 'account-changed'],
   }),
   rotateToken: row({
     needs: write,
     input: inputs.ROTATION,
     run: service.rotateToken,
+    isPreviewed: true,
     records: ['token-rotated'],
     routes: [
       {

@@ -1,6 +1,7 @@
 import { advise } from '../advice/advise.ts';
 import * as trail from '../schemas/trail.ts';
 import { replayChange } from '../trail/replay-change.ts';
+import { REPLAYED } from './rehearsed.ts';
 import { row } from './row.ts';
 
 /**
@@ -31,7 +32,7 @@ export const TRAIL = {
   }),
   replayChange: row({
     needs: 'sallyport:registry:write',
-    input: trail.REPLAY,
+    input: trail.replayOf(REPLAYED),
     run: replayChange,
     isLong: true,
     routes: [

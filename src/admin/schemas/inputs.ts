@@ -229,38 +229,14 @@ export const BULK = {
 
 export const WEBHOOK = { name: words.name } as const;
 
-/**
- * Operations that can be looked at before they are carried out: what they ask of a store is little.
- */
-export const PREVIEWED = [
-  'editAccount',
-  'activateAccount',
-  'deactivateAccount',
-  'deleteAccount',
-  'changeAccounts',
-  'joinTeam',
-  'leaveTeam',
-  'grantRole',
-  'revokeGrant',
-  'rotateToken',
-  'createRole',
-  'editRole',
-  'deleteRole',
-  'createTeam',
-  'editTeam',
-  'deleteTeam',
-  'applyDeclaration',
-  'declareServiceAccount',
-] as const;
-
-export type PreviewedOperation = (typeof PREVIEWED)[number];
-
-export const PREVIEW = {
-  operation: z.enum(PREVIEWED).describe('What would be done, by its name in this list.'),
-  input: z
-    .record(z.string(), z.unknown())
-    .describe('As that operation takes it: the fields of its path and its body together.'),
-} as const;
+/** What would be done, of the operations that can be looked at first. */
+export const previewOf = <Name extends string>(previewed: readonly Name[]) =>
+  ({
+    operation: z.enum(previewed).describe('What would be done, by its name in this list.'),
+    input: z
+      .record(z.string(), z.unknown())
+      .describe('As that operation takes it: the fields of its path and its body together.'),
+  }) as const;
 
 const approval = words.text(64).describe('Id of the change that waits.');
 export const WAITING_REF = { approval } as const;

@@ -2,7 +2,6 @@ import * as z from 'zod';
 import { REFUSALS } from '../../refusal.ts';
 import { FINDING_KINDS } from '../advice/finding.ts';
 import { TRAIL_DAYS_MOST } from '../limits.ts';
-import { REPLAYED } from '../trail/replay-change.ts';
 import { component, moment, text, whole } from './words.ts';
 
 /** What is asked of the record of calls about rights, and what comes out. */
@@ -16,15 +15,17 @@ const TRAIL = {
     .describe('`next` of the answer before, of the same gate: goes on there, and answers for all.'),
 } as const;
 
-export const REPLAY = {
-  operation: z
-    .enum(REPLAYED)
-    .describe('The change, as the command line and the owner’s socket name it.'),
-  input: z
-    .record(z.string(), z.unknown())
-    .describe('What it takes: `{ "name": "deployer", "permissions": ["deployments:read"] }`.'),
-  ...TRAIL,
-} as const;
+/** The change and how far back, of the operations that can be held against the record. */
+export const replayOf = <Name extends string>(replayed: readonly Name[]) =>
+  ({
+    operation: z
+      .enum(replayed)
+      .describe('The change, as the command line and the owner’s socket name it.'),
+    input: z
+      .record(z.string(), z.unknown())
+      .describe('What it takes: `{ "name": "deployer", "permissions": ["deployments:read"] }`.'),
+    ...TRAIL,
+  }) as const;
 
 export const ADVISE = {
   days: whole(1, TRAIL_DAYS_MOST)

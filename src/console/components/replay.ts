@@ -1,7 +1,8 @@
 import type { AdminActor } from '../../admin/actor.ts';
 import type { Control } from '../../admin/control.ts';
+import { REPLAYED, type Rehearsed } from '../../admin/operations/rehearsed.ts';
 import type { ReplayItem } from '../../admin/trail/replay.ts';
-import { REPLAYED, type Replay, type Replayed } from '../../admin/trail/replay-change.ts';
+import type { Replay } from '../../admin/trail/replay-change.ts';
 import { replayLimits, replayWords } from '../../admin/trail/words.ts';
 import type { ConsoleContext } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
@@ -19,7 +20,7 @@ const ANSWERS_MAX = 10;
 export async function replayFor(
   { administration }: Pick<Control, 'administration'>,
   actor: AdminActor,
-  operation: Replayed,
+  operation: Rehearsed,
   given: object,
 ): Promise<Replay> {
   const input = given as Readonly<Record<string, unknown>>;

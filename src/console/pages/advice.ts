@@ -2,7 +2,7 @@ import type { Hono } from 'hono';
 import type { Advice } from '../../admin/advice/advise.ts';
 import { FINDING_KINDS, type Finding, type PreparedChange } from '../../admin/advice/finding.ts';
 import { adviceWords, evidenceWords, KIND_WORDS } from '../../admin/advice/words.ts';
-import { REPLAYED } from '../../admin/trail/replay-change.ts';
+import { REPLAYED } from '../../admin/operations/rehearsed.ts';
 import { windowLimits } from '../../admin/trail/words.ts';
 import { show } from '../answer.ts';
 import { type Attempted, attempt } from '../attempt.ts';

@@ -7,8 +7,8 @@ import {
   OPERATION_NAMES,
   OPERATIONS,
 } from '../../../src/admin/administration.ts';
+import { PREVIEWED } from '../../../src/admin/operations/rehearsed.ts';
 import type { Row } from '../../../src/admin/operations/row.ts';
-import { PREVIEWED } from '../../../src/admin/schemas/inputs.ts';
 import { type Bench, NOW_MS, openBench, owner, refusal, STORES } from './stores.ts';
 
 it('is there for every change that can wait, and for a new token', () => {
