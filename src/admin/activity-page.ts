@@ -2,12 +2,11 @@ import * as z from 'zod';
 import { NOTICE_LOG } from '../audit/event/notice-event.ts';
 import { timeOf } from '../audit/event/read.ts';
 import type { AccountRef } from './accounts.ts';
-import { resolveAccountId } from './accounts.ts';
-import { type ActivityContext, logsOf, readingLog } from './activity.ts';
+import { type ActivityContext, accountOf, logsOf, readingLog } from './activity.ts';
 import { type ActivityFilter, concerns, readFilter } from './activity-filter.ts';
-import { type AdminActor, mustBeThere, mustHave } from './actor.ts';
+import { type AdminActor, mustBeThere } from './actor.ts';
 import { Backwards, type Cursor, newerOf, type Place, START } from './backwards.ts';
-import { reading } from './change.ts';
+import { type AdminContext, recordOf } from './context.ts';
 import { invalid } from './error.ts';
 import { parsed } from './input.ts';
 import { checkCursor, lookUpRequest, SKEW_MS } from './request-lookup.ts';
@@ -46,18 +45,18 @@ export interface ActivityPage {
  */
 const EXAMINED_MAX = 5_000;
 
-/** One page of the calls and changes of an account, or of all, laid into one by time. */
+/**
+ * One page of the calls and changes of an account, or of all, laid into one by time. Throws
+ * `AdminError` (`unavailable`) where the record cannot be read.
+ */
 export async function pageActivity(
-  context: ActivityContext,
+  given: Pick<AdminContext, 'store' | 'audit'>,
   actor: AdminActor,
   query: ActivityPageQuery,
 ): Promise<ActivityPage> {
-  mustHave(actor, 'sallyport:activity:read');
+  const context: ActivityContext = { store: given.store, audit: recordOf(given) };
   const { limit, cursor, holds, everything, since, requestId, phase } = readPageQuery(query);
-  const account =
-    query.account === null
-      ? null
-      : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
+  const account = await accountOf(context, query.account);
   const isWhole = everything || requestId !== null;
   // Notices are about an account and not by it: they stand in one log of their own.
   const areNotices = !isWhole && account !== null && phase === 'notice';

@@ -38,19 +38,6 @@ const READ_AT_ONCE = 1_000;
  */
 const FOLLOW = { everyMs: 500, events: 5_000, remembered: 20_000 } as const;
 
-/**
- * The newest events of an account (its calls and what was done to it), or of all; oldest first, as
- * lines of JSON.
- */
-export async function readActivity(
-  context: ActivityContext,
-  actor: AdminActor,
-  query: ActivityQuery,
-): Promise<readonly string[]> {
-  const { account, limit } = await readQuery(context, actor, query);
-  return newestOf(context, account, limit, () => false);
-}
-
 /** One item of a followed log: an event, or word that some went by unseen. */
 export type Followed = { readonly event: string } | { readonly skipped: true };
 
@@ -63,7 +50,9 @@ export async function* followActivity(
   query: ActivityQuery,
   signal: AbortSignal,
 ): AsyncGenerator<Followed> {
-  const { account, limit, after } = await readQuery(context, actor, query);
+  mustHave(actor, 'sallyport:activity:read');
+  const { limit, after } = readFollowed(query);
+  const account = await accountOf(context, query.account);
   const seen = new Set<string>();
   if (after === null) {
     // More is read than is shown: what the next look finds on the page of the newest, and was there
@@ -119,15 +108,18 @@ function forgetOldest(seen: Set<string>): void {
 
 const QUERY = z.strictObject(ACTIVITY);
 
-async function readQuery(context: ActivityContext, actor: AdminActor, query: ActivityQuery) {
-  mustHave(actor, 'sallyport:activity:read');
-  const { limit = 50, after: mark } = parsed(QUERY, query);
-  const after = mark === undefined ? null : resumption(mark);
-  const account =
-    query.account === null
-      ? null
-      : await reading(() => resolveAccountId(context.store, query.account as AccountRef));
-  return { account, limit, after };
+/** Throws `invalid` for what cannot be followed. */
+export function readFollowed(query: ActivityQuery) {
+  const { limit = 50, after } = parsed(QUERY, query);
+  return { limit, after: after === undefined ? null : resumption(after) };
+}
+
+/** The id of whose log is read; null: everybody's. */
+export async function accountOf(
+  { store }: Pick<ActivityContext, 'store'>,
+  account: AccountRef | null,
+): Promise<string | null> {
+  return account === null ? null : reading(() => resolveAccountId(store, account));
 }
 
 /** Reads one page of a log, from its newest event or from a cursor on. */

@@ -3,15 +3,18 @@ import { propose } from './approvals/propose.ts';
 import { ApprovalNeeded } from './approvals/rule.ts';
 import { reading } from './change.ts';
 import type { AdminContext, Bound } from './context.ts';
-import { AdminError, invalid } from './error.ts';
+import { AdminError, type Fault, invalid } from './error.ts';
 import { readInput } from './input.ts';
-import { meaningFaults } from './meaning.ts';
+import { hasMeaning, meaningFaults } from './meaning.ts';
 import { ACCOUNTS } from './operations/accounts.ts';
+import { ACTIVITY } from './operations/activity.ts';
 import { APPROVALS } from './operations/approvals.ts';
+import { AUDIT } from './operations/audit.ts';
 import { DECLARATION, ROLES, TEAMS } from './operations/policy.ts';
 import { PREVIEW } from './operations/preview.ts';
 import { QUESTIONS } from './operations/questions.ts';
 import { RECORD } from './operations/record.ts';
+import { REGISTRY } from './operations/registry.ts';
 import type { Row } from './operations/row.ts';
 import { SERVICE_ACCOUNTS, TOKENS } from './operations/tokens.ts';
 import { TRAIL } from './operations/trail.ts';
@@ -35,9 +38,12 @@ export const OPERATIONS = {
   ...TEAMS,
   ...DECLARATION,
   ...TRANSFER,
+  ...REGISTRY,
   ...TOKENS,
   ...QUESTIONS,
+  ...ACTIVITY,
   ...RECORD,
+  ...AUDIT,
   ...WEBHOOKS,
   ...APPROVALS,
   ...PREVIEW,
@@ -72,16 +78,24 @@ async function perform(
   const { [WITHOUT_APPROVAL]: isWaived, ...input } = Object(asked ?? {}) as WaivedInput;
   const context = isWaived === undefined ? given : waived(given, actor, isWaived);
   const { value, faults } = readInput(schema, input);
-  if (faults !== undefined) {
-    const records = await reading(() => Records.read(context.store));
-    throw invalid([...faults, ...meaningFaults(shape, input, records, context.clock.wallMs())]);
-  }
+  if (faults !== undefined) throw invalid([...faults, ...(await meant(context, shape, input))]);
   const performed = (on: AdminContext, who: AdminActor) =>
     run(on, who, value as never, createAdministration as never);
   return performed(context, actor).catch(async (error: unknown) => {
     if (!(error instanceof ApprovalNeeded) || canWait !== true) throw error;
     throw await propose(context, actor, name, value as object, performed, error);
   });
+}
+
+/** Asks the registry only where a field means something there: it may be what is away. */
+async function meant(
+  { store, clock }: AdminContext,
+  shape: Row['shape'],
+  input: object,
+): Promise<readonly Fault[]> {
+  if (!hasMeaning(shape)) return [];
+  const records = await reading(() => Records.read(store));
+  return meaningFaults(shape, input, records, clock.wallMs());
 }
 
 interface WaivedInput {

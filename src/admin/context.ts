@@ -4,12 +4,14 @@ import type { Route } from '../decision/route.ts';
 import type { PublishedReader } from '../published/port.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import type { Revocation } from '../registry/receipts/receipt.ts';
+import type { ServedRegistry } from '../registry/served.ts';
 import type { Timing } from '../registry/timing.ts';
 import type { Tombstone } from '../registry/tombstone.ts';
 import type { UsageReader } from '../stats/usage/port.ts';
 import type { WebhookDesk } from '../webhooks/desk.ts';
 import type { AdminActor } from './actor.ts';
 import type { ApprovalRule } from './approvals/port.ts';
+import type { AuditRuns } from './audit-runs.ts';
 import { AdminError } from './error.ts';
 import type { TrailSource } from './trail/port.ts';
 
@@ -52,6 +54,10 @@ export interface AdminContext extends ChangeContext {
   readonly underWay?: (accounts: ReadonlySet<string>) => ReadonlyMap<string, number>;
   /** Roles that people get when an identity provider lets them in; absent: it is not known. */
   readonly identityRoles?: () => readonly string[];
+  /** Work on the whole record; absent: none is done here. */
+  readonly runs?: AuditRuns;
+  /** Which registry the data folder serves; absent: there is no data folder. */
+  readonly served?: ServedRegistry;
 }
 
 /** What those work with that can be rehearsed. */
@@ -109,4 +115,11 @@ export function recordOf({ audit }: Pick<AdminContext, 'audit'>): AuditReader {
       'this process has no record: ask a running gate, or name its store with --config',
     );
   return audit;
+}
+
+/** Work on the whole record. Throws `AdminError` (`unavailable`) where none is done. */
+export function runsOf({ runs }: Pick<AdminContext, 'runs'>): AuditRuns {
+  if (runs === undefined)
+    throw new AdminError('unavailable', 'the record cannot be worked on here');
+  return runs;
 }

@@ -1,28 +1,24 @@
 import type { AuditReader } from '../audit/port.ts';
 import type { ServedRegistry } from '../registry/served.ts';
-import { type ActivityQuery, type Followed, followActivity, readActivity } from './activity.ts';
-import { type ActivityPage, type ActivityPageQuery, pageActivity } from './activity-page.ts';
+import { type ActivityQuery, type Followed, followActivity } from './activity.ts';
 import type { AdminActor } from './actor.ts';
 import { type Administration, createAdministration } from './administration.ts';
+import type { AuditReindexing, AuditRuns, AuditVerifications } from './audit-runs.ts';
 import type { AdminContext } from './context.ts';
-import { createRegistryKeeper, type RegistryKeeper } from './registry-keeper.ts';
-import { type AuditReindexing, createReindexing } from './reindexing.ts';
+import { createReindexing } from './reindexing.ts';
 import { createTrails } from './trail/trails.ts';
-import { type AuditVerifications, createVerifications } from './verifications.ts';
+import { createVerifications } from './verifications.ts';
 
 /**
  * All that can be asked and done from outside the gate's own work: by the command line, and by
- * whoever serves it to others.
+ * whoever serves it to others. What is answered at once is an operation of administration; besides
+ * there is what is told bit by bit.
  */
 export interface Control {
   readonly administration: Administration;
-  activity(actor: AdminActor, query: ActivityQuery): Promise<readonly string[]>;
-  /** The same by pages, newest first. */
-  activityPage(actor: AdminActor, query: ActivityPageQuery): Promise<ActivityPage>;
   follow(actor: AdminActor, query: ActivityQuery, signal: AbortSignal): AsyncGenerator<Followed>;
-  readonly verification: AuditVerifications;
-  readonly reindexing: AuditReindexing;
-  readonly registry: RegistryKeeper;
+  readonly verification: Pick<AuditVerifications, 'run' | 'follow'>;
+  readonly reindexing: Pick<AuditReindexing, 'run'>;
 }
 
 export interface ControlOptions extends AdminContext {
@@ -37,13 +33,14 @@ export interface ControlOptions extends AdminContext {
 
 /** Owns nothing: who opened store and reader closes them. */
 export function createControl(options: ControlOptions): Control {
-  return {
-    administration: createAdministration({ ...options, trails: createTrails(options) }),
-    activity: (actor, query) => readActivity(options, actor, query),
-    activityPage: (actor, query) => pageActivity(options, actor, query),
-    follow: (actor, query, signal) => followActivity(options, actor, query, signal),
+  const runs: AuditRuns = {
     verification: createVerifications({ ...options, record: options.audit.record }),
     reindexing: createReindexing(options),
-    registry: createRegistryKeeper(options),
+  };
+  const context: AdminContext = { ...options, trails: createTrails(options), runs };
+  return {
+    administration: createAdministration(context),
+    follow: (actor, query, signal) => followActivity(options, actor, query, signal),
+    ...runs,
   };
 }

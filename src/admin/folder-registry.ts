@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { seededRoles } from '../account/role.ts';
 import type { Clock } from '../clock.ts';
 import { openEmbeddedRegistry } from '../registry/embedded/registry.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { ServedRegistry } from '../registry/served.ts';
 import { EMBEDDED_FILES } from './embedded-files.ts';
+import { newRoles } from './new-roles.ts';
 
 /** An embedded registry, and what its folder remembers of it. */
 export interface FolderRegistry {
@@ -42,11 +42,6 @@ export function servedIn(dataDir: string): ServedRegistry {
     remembers: true,
     held: holdsRemains(dataDir),
   });
-}
-
-/** The roles that every new registry begins with. */
-export function newRoles(clock: Clock) {
-  return seededRoles(new Date(clock.wallMs()).toISOString());
 }
 
 /**

@@ -49,6 +49,20 @@ export function meaningFaults(
   return faults;
 }
 
+/** Whether any of these fields means something that only the registry and the clock know. */
+export function hasMeaning(shape: z.core.$ZodShape): boolean {
+  const means = (schema: z.core.$ZodType): boolean => {
+    const {
+      innerType,
+      element,
+      shape: fields = {},
+    } = (schema._zod as { readonly def: Partial<Inner> }).def;
+    const inside = [innerType, element, ...Object.values(fields)];
+    return meanings.has(schema) || inside.some((one) => one !== undefined && means(one));
+  };
+  return Object.values(shape).some(means);
+}
+
 /** What a schema is made of, as far as a meaning may be inside. */
 interface Inner {
   readonly innerType: z.core.$ZodType;

@@ -8,7 +8,6 @@ import { AdminError } from './error.ts';
 import type { FollowItem, FollowObserver } from './follow-audit.ts';
 import type { Progress } from './one-run.ts';
 import type { Row } from './operations/row.ts';
-import type { ControlAnswer, ControlInput, ControlOperation } from './owner-operations.ts';
 import {
   fromWire,
   LineReader,
@@ -33,34 +32,17 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
   const socket = await tryConnect(ownerSocketPath(dataDir));
   if (socket === null) return null;
   const conversation = new Conversation(socket);
-  const ask =
-    <Op extends ControlOperation>(op: Op, withinMs?: number) =>
-    (actor: AdminActor, input: ControlInput<Op>) =>
-      conversation.ask(op, actor, input ?? {}, withinMs) as ControlAnswer<Op>;
+  const administration = administrationOf(
+    (name) => (actor, input) => conversation.ask(name, actor, input, patienceMs(name)),
+  );
   const control: Control = {
-    administration: administrationOf(
-      (name) => (actor, input) => conversation.ask(name, actor, input, patienceMs(name)),
-    ),
-    activity: ask('activity'),
-    activityPage: ask('activityPage'),
+    administration,
     follow: (actor, query, signal) => conversation.follow(actor, query, signal),
     verification: {
       run: (actor, input, progress) => conversation.verify(actor, input, progress),
-      start: ask('startVerification'),
-      state: (actor) => ask('verificationState')(actor, undefined),
       follow: (...words) => conversation.followVerification(...words),
     },
-    reindexing: {
-      run: (actor, input) => ask('reindexAudit')(actor, input),
-      start: ask('startReindex'),
-      state: (actor) => ask('reindexState')(actor, undefined),
-    },
-    registry: {
-      identify: (actor) => ask('registryIdentify')(actor, undefined),
-      init: (actor) => ask('registryInit')(actor, undefined),
-      adopt: ask('registryAdopt'),
-      verify: (actor) => ask('registryVerify', OWNER_LIMITS.verifyMs)(actor, undefined),
-    },
+    reindexing: { run: (actor, input) => administration.reindexAudit(actor, input) },
   };
   return { control, close: () => socket.destroy() };
 }

@@ -3,10 +3,10 @@ import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { StoreInUse } from '../store/fault.ts';
 import { storeOwner } from './actor.ts';
+import { OPERATION_NAMES } from './administration.ts';
 import type { Control } from './control.ts';
 import { AdminError } from './error.ts';
 import type { FollowItem, FollowObserver } from './follow-audit.ts';
-import { operationOf } from './owner-operations.ts';
 import {
   LineReader,
   LineTooLong,
@@ -162,14 +162,14 @@ class Session {
 
   async #perform({ op, as, input }: OwnerRequest): Promise<unknown> {
     if (op === 'hello') return { version: PROTOCOL_VERSION };
-    const operation = operationOf(this.#options.control, op);
-    if (operation === null)
+    const name = OPERATION_NAMES.find((known) => known === op);
+    if (name === undefined)
       throw new AdminError(
         'invalid',
         'the running gate is of another version and does not know this: use its own command line',
       );
     const actor = { ...storeOwner(as, 'command-line'), left: this.#gone.signal };
-    return operation(actor, input as never);
+    return this.#options.control.administration[name](actor, input as never);
   }
 
   async #follow({ id, as, input }: OwnerRequest): Promise<void> {

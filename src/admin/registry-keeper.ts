@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { changeEvent } from '../audit/event/change-event.ts';
-import type { Clock } from '../clock.ts';
 import type { ChangeRecord } from '../registry/commit.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { RegistryUnavailable } from '../registry/port.ts';
-import { REGISTRY_ID, type ServedRegistry } from '../registry/served.ts';
+import type { ServedRegistry } from '../registry/served.ts';
 import type { AdminActor } from './actor.ts';
-import { AdminError, invalid } from './error.ts';
-import { newRoles } from './folder-registry.ts';
+import type { AdminContext } from './context.ts';
+import { AdminError } from './error.ts';
+import { newRoles } from './new-roles.ts';
 import { type Verification, verifyRegistry } from './verify.ts';
 
 export interface MadeRegistry {
@@ -23,84 +23,71 @@ export interface AdoptedRegistry {
   readonly notRecorded: string | null;
 }
 
+/** What is done to a registry as a whole is done by an operator beside the data folder. */
+type KeptContext = Pick<AdminContext, 'store' | 'clock' | 'instance' | 'served'>;
+
+/** The id of the registry that the store holds, whether or not it is served; null = none. */
+export async function identifyRegistry({ store }: KeptContext): Promise<string | null> {
+  return answered(() => store.identify());
+}
+
 /**
- * What is done to a registry as a whole. All are acts of an operator beside the data folder: no
- * door over the network has them.
+ * Makes a registry in a store that holds none. Throws `name-taken` where there is one. A folder
+ * that has served another one does not serve it before it is adopted.
  */
-export interface RegistryKeeper {
-  /** The id of the registry that the store holds, whether or not it is served; null = none. */
-  identify(actor: AdminActor): Promise<string | null>;
-  /**
-   * Makes a registry in a store that holds none. Throws `name-taken` where there is one. A folder
-   * that has served another one does not serve it before it is adopted.
-   */
-  init(actor: AdminActor): Promise<MadeRegistry>;
-  /**
-   * From now on the data folder serves the registry that the store holds, which must be this one.
-   * It is recorded where the registry can be written: what ends an outage does not hang on that.
-   */
-  adopt(actor: AdminActor, input: { readonly id: string }): Promise<AdoptedRegistry>;
-  /** Compares everything that the registry keeps with everything else, and changes nothing. */
-  verify(actor: AdminActor): Promise<Verification>;
+export async function makeRegistry(context: KeptContext, actor: AdminActor): Promise<MadeRegistry> {
+  const { store, clock } = context;
+  const served = servedBy(context);
+  const servedBefore = served.held ? (served.id ?? 'unknown') : null;
+  const recorded = (id: string) => recordOf(context, actor, 'registry-made', id, null);
+  const made = await answered(() => store.initialise(newRoles(clock), recorded));
+  const id = await identifyRegistry(context);
+  if (!made || id === null)
+    throw new AdminError(
+      'name-taken',
+      `the store holds a registry already${id === null ? '' : `, ${id}`}: nothing was changed`,
+    );
+  if (servedBefore === null) await answered(() => store.snapshot());
+  return { id, servedBefore };
 }
 
-export interface KeeperOptions {
-  readonly store: RegistryStore;
-  readonly clock: Clock;
-  readonly served: ServedRegistry;
-  /** Id of the instance that acts; null for the command line without one. */
-  readonly instance: string | null;
+/**
+ * From now on the data folder serves the registry that the store holds, which must be this one. It
+ * is recorded where the registry can be written: what ends an outage does not hang on that.
+ */
+export async function adoptRegistry(
+  context: KeptContext,
+  actor: AdminActor,
+  { id }: { readonly id: string },
+): Promise<AdoptedRegistry> {
+  const served = servedBy(context);
+  const found = await identifyRegistry(context);
+  if (found !== id)
+    throw new AdminError(
+      'not-found',
+      found === null
+        ? 'the store holds no registry: nothing was changed'
+        : `the store holds the registry ${found}, not ${id}: nothing was changed`,
+    );
+  const servedBefore = served.id === id ? null : served.id;
+  served.adopt(id);
+  const record = recordOf(context, actor, 'registry-adopted', id, servedBefore);
+  return { id, servedBefore, notRecorded: await whyNotRecorded(context.store, record) };
 }
 
-export function createRegistryKeeper(options: KeeperOptions): RegistryKeeper {
-  const { store, clock, served } = options;
-  const holding = () => answered(() => store.identify());
-  return {
-    async identify(actor) {
-      mustOwnStore(actor);
-      return holding();
-    },
-    async init(actor) {
-      mustOwnStore(actor);
-      const servedBefore = served.held ? (served.id ?? 'unknown') : null;
-      const recorded = (id: string) => recordOf(options, actor, 'registry-made', id, null);
-      const made = await answered(() => store.initialise(newRoles(clock), recorded));
-      const id = await holding();
-      if (!made || id === null)
-        throw new AdminError(
-          'name-taken',
-          `the store holds a registry already${id === null ? '' : `, ${id}`}: nothing was changed`,
-        );
-      if (servedBefore === null) await answered(() => store.snapshot());
-      return { id, servedBefore };
-    },
-    async adopt(actor, input) {
-      mustOwnStore(actor);
-      const { id } = input;
-      if (typeof id !== 'string' || !REGISTRY_ID.test(id))
-        throw invalid([{ field: 'id', message: 'must be the id of a registry, a UUID' }]);
-      const found = await holding();
-      if (found !== id)
-        throw new AdminError(
-          'not-found',
-          found === null
-            ? 'the store holds no registry: nothing was changed'
-            : `the store holds the registry ${found}, not ${id}: nothing was changed`,
-        );
-      const servedBefore = served.id === id ? null : served.id;
-      served.adopt(id);
-      const record = recordOf(options, actor, 'registry-adopted', id, servedBefore);
-      return { id, servedBefore, notRecorded: await whyNotRecorded(store, record) };
-    },
-    async verify(actor) {
-      mustOwnStore(actor);
-      return answered(() => verifyRegistry(store));
-    },
-  };
+/** Compares everything that the registry keeps with everything else, and changes nothing. */
+export async function verifyWhole({ store }: KeptContext): Promise<Verification> {
+  return answered(() => verifyRegistry(store));
+}
+
+function servedBy({ served }: KeptContext): ServedRegistry {
+  if (served === undefined)
+    throw new AdminError('unavailable', 'there is no data folder here that could serve a registry');
+  return served;
 }
 
 function recordOf(
-  { clock, instance }: KeeperOptions,
+  { clock, instance }: KeptContext,
   { id: actorId, name, kind, via }: AdminActor,
   type: 'registry-made' | 'registry-adopted',
   id: string,
@@ -140,12 +127,4 @@ async function answered<T>(work: () => Promise<T>): Promise<T> {
       cause: error,
     });
   }
-}
-
-function mustOwnStore(actor: AdminActor): void {
-  if (actor.permissions !== 'store-owner')
-    throw new AdminError(
-      'forbidden',
-      'this needs access to the store itself: run it there, with --config',
-    );
 }

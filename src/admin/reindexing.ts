@@ -1,44 +1,12 @@
 import { type AuditReader, AuditUnavailable } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { RegistryStore } from '../registry/port.ts';
-import { type AccountRef, resolveAccountId } from './accounts.ts';
+import { resolveAccountId } from './accounts.ts';
 import { type AdminActor, mustHave } from './actor.ts';
+import type { AuditReindexed, AuditReindexInput, AuditReindexing } from './audit-runs.ts';
 import { reading } from './change.ts';
 import { AdminError } from './error.ts';
-import { OneRun, type Progress, type RunState } from './one-run.ts';
-
-export interface AuditReindexInput {
-  /** Whose activity log is made anew; null = everybody's. */
-  readonly account: AccountRef | null;
-}
-
-/** What was made anew. */
-export interface AuditReindexed {
-  /** False: the store has no such logs, for it reads the record itself. */
-  readonly needed: boolean;
-  /** Whose log. */
-  readonly accounts: number;
-  /** Events of theirs that the record holds. */
-  readonly events: number;
-}
-
-export type ReindexState = RunState<AuditReindexed>;
-
-/**
- * Making activity logs anew from the record: one at a time. All throw `forbidden`; what begins one
- * throws `conflict` while another is under way, and `not-found` for an account that is none.
- */
-export interface AuditReindexing {
-  /**
-   * Begins one, and waits for its result.
-   *
-   * @param progress told how many events were read, and about how many there are
-   */
-  run(actor: AdminActor, input: AuditReindexInput, progress?: Progress): Promise<AuditReindexed>;
-  /** Begins one in the background. */
-  start(actor: AdminActor, input: AuditReindexInput): Promise<ReindexState>;
-  state(actor: AdminActor): Promise<ReindexState>;
-}
+import { OneRun, type Progress } from './one-run.ts';
 
 export interface ReindexingOptions {
   readonly store: RegistryStore;

@@ -207,6 +207,6 @@ export function eventIn(line: string): unknown {
   return JSON.parse(readableEvent(line)) as unknown;
 }
 
-function lineOf(event: unknown): string {
+export function lineOf(event: unknown): string {
   return withVisibleEscapes(JSON.stringify(event));
 }

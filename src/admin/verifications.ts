@@ -2,52 +2,11 @@ import type { AuditScan } from '../audit/port.ts';
 import type { Clock } from '../clock.ts';
 import type { RegistryStore } from '../registry/port.ts';
 import { type AdminActor, mustHave } from './actor.ts';
+import type { AuditVerifications, VerificationInput, VerificationState } from './audit-runs.ts';
 import { type FollowObserver, followAudit } from './follow-audit.ts';
-import { type Ended, OneRun, type Progress, type Running, type RunState } from './one-run.ts';
-import {
-  type AuditVerification,
-  type AuditVerifyInput,
-  readTrust,
-  verifyAudit,
-} from './verify-audit.ts';
+import { OneRun, type Progress } from './one-run.ts';
+import { type AuditVerification, readTrust, verifyAudit } from './verify-audit.ts';
 import { withChanges } from './verify-changes.ts';
-
-export type RunningVerification = Running;
-export type EndedVerification = Ended<AuditVerification>;
-export type VerificationState = RunState<AuditVerification>;
-
-/**
- * Reading the whole record and judging it by its chain: one at a time, because each reads all that
- * the store has. All throw `forbidden`; what begins one throws `conflict` while another is under
- * way, and `invalid` for a trust file that is none.
- */
-export interface AuditVerifications {
-  /**
-   * Begins one, and waits for its result.
-   *
-   * @param progress told how many events were read, and about how many there are
-   * @param signal nobody waits any more: it is given up
-   */
-  run(
-    actor: AdminActor,
-    input: AuditVerifyInput,
-    progress?: Progress,
-    signal?: AbortSignal,
-  ): Promise<AuditVerification>;
-  /** Begins one in the background. */
-  start(actor: AdminActor, input: AuditVerifyInput): Promise<VerificationState>;
-  state(actor: AdminActor): Promise<VerificationState>;
-  /**
-   * Verifies what there is, and what comes, until the signal says stop; beside one that is under
-   * way.
-   */
-  follow(
-    actor: AdminActor,
-    input: Pick<AuditVerifyInput, 'trust'>,
-    observer: FollowObserver,
-    signal: AbortSignal,
-  ): Promise<void>;
-}
 
 export interface VerificationOptions {
   readonly record: AuditScan;
@@ -74,14 +33,14 @@ class Verifications implements AuditVerifications {
 
   async run(
     actor: AdminActor,
-    input: AuditVerifyInput,
+    input: VerificationInput,
     progress: Progress = () => {},
     signal?: AbortSignal,
   ): Promise<AuditVerification> {
     return this.#begin(actor, input, progress, signal);
   }
 
-  async start(actor: AdminActor, input: AuditVerifyInput): Promise<VerificationState> {
+  async start(actor: AdminActor, input: VerificationInput): Promise<VerificationState> {
     return this.#one.start(this.#begin(actor, input, () => {}));
   }
 
@@ -92,7 +51,7 @@ class Verifications implements AuditVerifications {
 
   async follow(
     actor: AdminActor,
-    { trust }: Pick<AuditVerifyInput, 'trust'>,
+    { trust }: Pick<VerificationInput, 'trust'>,
     observer: FollowObserver,
     signal: AbortSignal,
   ): Promise<void> {
@@ -105,7 +64,7 @@ class Verifications implements AuditVerifications {
   /** Throws at once what keeps it from beginning. */
   #begin(
     actor: AdminActor,
-    { trust, part }: AuditVerifyInput,
+    { trust, part }: VerificationInput,
     progress: Progress,
     signal?: AbortSignal,
   ): Promise<AuditVerification> {

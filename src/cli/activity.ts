@@ -127,7 +127,7 @@ export async function* eventPages(
   let cursor: string | null = null;
   do {
     const query = { account, ...filterOf(options), cursor, limit: Math.min(PAGE_MOST, pageSize()) };
-    const page: ActivityPage = await control.activityPage(actor, query);
+    const page: ActivityPage = await control.administration.activityPage(actor, query);
     yield page;
     cursor = page.next;
   } while (cursor !== null);

@@ -98,7 +98,10 @@ async function writePages(
   try {
     while (!target.state.whole) {
       const { bytes, cursor } = target.state;
-      const { items, next } = await control.activityPage(actor, { ...query, cursor });
+      const { items, next } = await control.administration.activityPage(actor, {
+        ...query,
+        cursor,
+      });
       const text = (bytes === 0 ? writer.header : '') + items.map(writer.write).join('');
       target.add(text, items.length, next);
       const backTo = next === null ? null : timeInCursor(next);

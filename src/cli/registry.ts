@@ -40,13 +40,14 @@ function addInit(registry: Command): void {
 
 async function makeRegistry(options: RegistryOptions): Promise<void> {
   await withReach(options, 'any', async ({ control, actor }) => {
-    const there = options.ifNone === true ? await control.registry.identify(actor) : null;
+    const there =
+      options.ifNone === true ? await control.administration.registryIdentify(actor, {}) : null;
     if (there !== null) {
       if (options.json === true) sayJson({ id: there, made: false });
       else note(`The store holds the registry ${there} already.`);
       return;
     }
-    const { id, servedBefore } = await control.registry.init(actor);
+    const { id, servedBefore } = await control.administration.registryInit(actor, {});
     if (options.json === true) return sayJson({ id, made: true, servedBefore });
     say(id);
     note('Made a registry with the role administrator, and the id above.');
@@ -84,7 +85,7 @@ async function adoptRegistry(id: string, options: RegistryOptions): Promise<void
   await confirm(`Let this data folder serve the registry ${id}?`, options.yes);
   await withReach(options, 'any', async ({ control, actor, config }: Reached) => {
     if (config !== null) prepareForMarker(config, note);
-    const adopted = await control.registry.adopt(actor, { id });
+    const adopted = await control.administration.registryAdopt(actor, { id });
     if (options.json === true) sayJson(adopted);
     else note(`This data folder serves the registry ${id} from now on.`);
     if (adopted.notRecorded !== null)
@@ -127,7 +128,9 @@ async function verifyAll(options: RegistryOptions): Promise<void> {
 /** A registry that cannot even be opened, because it is damaged, is a finding. */
 async function verification(options: RegistryOptions): Promise<Verification> {
   try {
-    return await withReach(options, false, ({ control, actor }) => control.registry.verify(actor));
+    return await withReach(options, false, ({ control, actor }) =>
+      control.administration.registryVerify(actor, {}),
+    );
   } catch (fault) {
     return damageFound(fault);
   }

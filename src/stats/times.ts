@@ -1,4 +1,4 @@
-/** Counts are kept by minutes and hours since the Unix epoch: what is said of these, in one place. */
+/** Counts are kept by minutes and hours since the Unix epoch: what is said of these, once. */
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MINUTES = 60;

@@ -12,7 +12,10 @@ const LOOPBACK = '127.0.0.1';
 const KEY = 'sallyport:audit:{0}:address-key';
 
 async function callsOf({ gate }: FollowingGate): Promise<readonly string[]> {
-  const { items } = await gate.control.activityPage(owner, { account: null, limit: 100 });
+  const { items } = await gate.control.administration.activityPage(owner, {
+    account: null,
+    limit: 100,
+  });
   return items.filter((line) => line.includes('"type":"call"') && line.includes('clientAddress'));
 }
 

@@ -106,7 +106,7 @@ describe('looking into a record that is spread over a cluster', () => {
     let cursor: string | null = null;
     do {
       const page: { readonly items: readonly string[]; readonly next: string | null } =
-        await control.activityPage(owner, { ...query, cursor });
+        await control.administration.activityPage(owner, { ...query, cursor });
       items.push(...page.items);
       cursor = page.next;
     } while (cursor !== null);

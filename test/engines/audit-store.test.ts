@@ -65,9 +65,9 @@ const fill = (redis: RedisServer) =>
 it('keeps the audit in the one Redis and everything else in the other', async (ctx) => {
   const { redis, audit, gate } = await apart(ctx);
   const shown = async () =>
-    (await gate.control.activityPage(owner, { account: null, limit: 50 })).items.filter((line) =>
-      line.includes('"type":"call"'),
-    ).length;
+    (
+      await gate.control.administration.activityPage(owner, { account: null, limit: 50 })
+    ).items.filter((line) => line.includes('"type":"call"')).length;
   await vi.waitFor(async () => expect(await shown()).toBeGreaterThan(0), LIMIT);
   expect(await keysOf(audit, 'rec:audit:*')).toBeGreaterThan(0);
   expect(await keysOf(audit, 'rec:activity:*')).toBeGreaterThan(0);

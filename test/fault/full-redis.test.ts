@@ -53,7 +53,10 @@ describe('a Redis without memory', () => {
       .toBeLessThan(MEMORY_BYTES / 2 + 2 ** 20);
     // What was cut is the beginning; what came since is there.
     const isShown = async () => {
-      const shown = await stage.gate.control.activityPage(owner, { account: null, limit: 50 });
+      const shown = await stage.gate.control.administration.activityPage(owner, {
+        account: null,
+        limit: 50,
+      });
       return shown.items.some((line) => line.includes('"path":"/after"'));
     };
     // It may have been in the spool first.

@@ -66,7 +66,7 @@ describe('a flood of refusals of an account that is known', () => {
           lastTime: expect.any(String),
         });
       const query = { account: { name }, cursor: null, limit: 500 };
-      const shown = await gate.control.activityPage(owner, query);
+      const shown = await gate.control.administration.activityPage(owner, query);
       expect(shown.items.some((line) => line.includes('"firstTime"'))).toBe(true);
     }
   });

@@ -4,6 +4,7 @@ import { owner, startGateway, type TestGateway } from '../support/gateway.ts';
 import type { Message } from '../support/http-bytes.ts';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { type RedisServer, redisMissing, startRedis } from '../support/redis-server.ts';
+import { wholeLog } from '../support/whole-log.ts';
 import { call, fieldOf, guesses, type Place, statusOf, tally, until } from './caller.ts';
 
 const CONNECTIONS = 200;
@@ -122,9 +123,7 @@ describe('20,000 guessed tokens from one address', () => {
     expect(withoutId(failing!)).toBe(withoutId(guessed[0]!));
 
     await gate.gateway.close();
-    const events = (await gate.control.activity(owner, { account: null, limit: 1000 })).map(
-      (line) => JSON.parse(line),
-    );
+    const events = (await wholeLog(gate.control)).map((line) => JSON.parse(line));
     const refused = events.filter(
       ({ phase, decision, account }) =>
         phase === 'decision' && decision === 'refusal' && account === null,

@@ -193,7 +193,7 @@ function ownedWorks({ control }: RemoteControl): Work {
         }
       },
     ],
-    ['registry verify', () => control.registry.verify(owner)],
+    ['registry verify', () => administration.registryVerify(owner, {})],
     [
       `apply of ${DECLARED} accounts`,
       async () => {
@@ -214,7 +214,10 @@ function ownedWorks({ control }: RemoteControl): Work {
         await administration.applyDeclaration(owner, { ...declared, serviceAccounts: wanted });
       },
     ],
-    ['the newest 1000 events', () => control.activity(owner, { account: null, limit: 1000 })],
+    [
+      'the newest 500 events',
+      () => administration.activityPage(owner, { account: null, limit: 500 }),
+    ],
   ];
 }
 

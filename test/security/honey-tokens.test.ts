@@ -159,7 +159,7 @@ describe.each(Object.entries(DOORS))('at the door %s', (_, ask) => {
     });
     expect(await presented()).toBe(before + 1);
     const ofIt = { account: { id: bait.id }, phase: 'notice' };
-    const { items } = await gate.control.activityPage(owner, ofIt);
+    const { items } = await gate.control.administration.activityPage(owner, ofIt);
     expect(items.map((line) => JSON.parse(line).requestId)).toEqual([notice!.requestId]);
     expect(JSON.stringify(await gate.events())).not.toContain(bait.token);
   });

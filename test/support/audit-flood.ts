@@ -277,10 +277,8 @@ async function early({ control }: TestGateway): Promise<number> {
   let found = 0;
   let cursor: string | null = null;
   do {
-    const page: { items: readonly string[]; next: string | null } = await control.activityPage(
-      owner,
-      { account: null, cursor, limit: 500 },
-    );
+    const page: { items: readonly string[]; next: string | null } =
+      await control.administration.activityPage(owner, { account: null, cursor, limit: 500 });
     found += page.items.filter((line) => line.includes('"path":"/early/')).length;
     cursor = page.next;
   } while (cursor !== null);

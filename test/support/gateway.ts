@@ -14,6 +14,7 @@ import { ensureLocalCertificate } from '../../src/tls/local-ca.ts';
 import { cheapenPasswords } from './cheap-passwords.ts';
 import { closeRawClients } from './raw-client.ts';
 import { openWithRegistry } from './registry.ts';
+import { wholeLog } from './whole-log.ts';
 
 /** As a route stands in the configuration file. */
 export type RouteText = Readonly<Record<string, unknown>>;
@@ -214,22 +215,7 @@ async function ensureRole(administration: Administration): Promise<void> {
 /** The whole log through the port that the command line reads. */
 async function allEvents(gateway: Gateway, control: Control): Promise<readonly AuditEvent[]> {
   await recorded(gateway);
-  const lines: string[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: { items: readonly string[]; next: string | null } = await control.activityPage(
-      owner,
-      {
-        account: null,
-        everything: true,
-        cursor,
-        limit: 500,
-      },
-    );
-    lines.push(...page.items);
-    cursor = page.next;
-  } while (cursor !== null);
-  return lines.reverse().map((line) => JSON.parse(line) as AuditEvent);
+  return (await wholeLog(control)).map((line) => JSON.parse(line) as AuditEvent);
 }
 
 /** Until nothing waits to be recorded. */

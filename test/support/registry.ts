@@ -1,4 +1,4 @@
-import { newRoles } from '../../src/admin/folder-registry.ts';
+import { newRoles } from '../../src/admin/new-roles.ts';
 import { type OpenStores, openStores } from '../../src/admin/stores.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { Config } from '../../src/config/schema.ts';

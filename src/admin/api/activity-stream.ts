@@ -1,3 +1,4 @@
+import { readFollowed } from '../activity.ts';
 import { type ActivityFilter, readFilter } from '../activity-filter.ts';
 import { PAGE } from '../schemas/inputs.ts';
 import { queryOf } from '../schemas/parameters.ts';
@@ -81,7 +82,9 @@ export async function followRoute(
     };
     // As a response of its own, not in the stream: an account that there is not, a log that cannot
     // be read.
-    await parts.control.activity(caller.actor, { ...input, limit: 1 });
+    readFollowed(input);
+    const { administration } = parts.control;
+    await administration.activityPage(caller.actor, { account: input.account, limit: 1 });
     const source = parts.control.follow(caller.actor, input, stop.signal);
     if (c.req.method === 'HEAD') return ended(sse(record.id, null));
     if (!parts.streams.add(stream))

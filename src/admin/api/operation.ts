@@ -81,37 +81,6 @@ export interface Operation {
   ) => Promise<OperationResult>;
 }
 
-type Output<T> = T extends z.ZodType ? z.output<T> : Record<never, never>;
-
-interface Typed<
-  P extends z.ZodObject | null,
-  Q extends z.ZodObject | null,
-  B extends z.ZodObject | null,
-> extends Omit<Operation, 'params' | 'query' | 'body' | 'handle' | 'creates'> {
-  readonly params: P;
-  readonly query: Q;
-  readonly body: B;
-  readonly handle: (
-    services: OperationServices,
-    call: Call<Output<P>, Output<Q>, Output<B>>,
-  ) => Promise<OperationResult>;
-  /** Answers a repetition: what was made, as it is now, without what is told once. */
-  readonly creates?: (
-    services: OperationServices,
-    call: Call<Output<P>, Output<Q>, Output<B>>,
-    made: string,
-  ) => Promise<OperationResult>;
-}
-
-/** Binds the types of an operation's input to its schemas. */
-export function operation<
-  P extends z.ZodObject | null,
-  Q extends z.ZodObject | null,
-  B extends z.ZodObject | null,
->(row: Typed<P, Q, B>): Operation {
-  return row as unknown as Operation;
-}
-
 /** `{ [name]: value }` for what is there. */
 export function defined<T extends Readonly<Record<string, unknown>>>(
   fields: T,

@@ -1,6 +1,8 @@
 import type { OperationName } from '../administration.ts';
 import { ACCOUNTS } from '../operations/accounts.ts';
+import { ACTIVITY } from '../operations/activity.ts';
 import { APPROVALS } from '../operations/approvals.ts';
+import { AUDIT } from '../operations/audit.ts';
 import { DECLARATION, ROLES, TEAMS } from '../operations/policy.ts';
 import { PREVIEW } from '../operations/preview.ts';
 import { QUESTIONS } from '../operations/questions.ts';
@@ -12,9 +14,6 @@ import { USERS } from '../operations/users.ts';
 import { WEBHOOKS } from '../operations/webhooks.ts';
 import type { Operation } from './operation.ts';
 import { foundToken } from './operations/found-token.ts';
-import { RECORDS } from './operations/records.ts';
-import { REINDEXING } from './operations/reindexing.ts';
-import { VERIFICATION } from './operations/verification.ts';
 import { routesOf } from './routes.ts';
 
 const namesOf = (rows: object) => Object.keys(rows) as readonly OperationName[];
@@ -43,10 +42,7 @@ const ofPolicy = [ROLES, TEAMS, DECLARATION, APPROVALS, PREVIEW].flatMap(namesOf
 export const OPERATIONS: readonly Operation[] = [
   ...routesOf([...ofAccounts, ...ofPolicy, 'renewToken']),
   ...routesOf([...namesOf(USAGE_ROWS), ...namesOf(TRAIL)]),
-  ...RECORDS,
-  ...routesOf([RECORD, QUESTIONS, WEBHOOKS].flatMap(namesOf)),
-  ...VERIFICATION,
-  ...REINDEXING,
+  ...routesOf([ACTIVITY, RECORD, QUESTIONS, WEBHOOKS, AUDIT].flatMap(namesOf)),
 ].sort((a, b) => TAGS.indexOf(a.tag) - TAGS.indexOf(b.tag));
 
 /** Served only where it is asked for. */

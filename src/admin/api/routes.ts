@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { OPERATIONS, type OperationName } from '../administration.ts';
 import type { Receipted } from '../context.ts';
-import { placesOf, type Route, type Row } from '../operations/row.ts';
+import { type Places, placesOf, type Route, type Row } from '../operations/row.ts';
 import { PAGE, REF } from '../schemas/inputs.ts';
 import { queryOf } from '../schemas/parameters.ts';
 import { accountId, objectComponent } from '../schemas/words.ts';
@@ -27,7 +27,7 @@ function operationOf(name: OperationName, row: Row, route: Route): Operation {
     ...{ id, method, path, tag, summary, answers },
     ...(description === undefined ? {} : { description }),
     needs: neededBy(row, route),
-    params: paramsOf(row, places.path),
+    params: paramsOf(places),
     query: queryIn(route, places),
     body: body === undefined ? null : objectComponent(body.name, places.rest, body.description),
     ...(route.csv === undefined ? {} : { csv: route.csv }),
@@ -50,7 +50,7 @@ function neededBy({ needs }: Row, { shown }: Route): Operation['needs'] {
   return needs;
 }
 
-function paramsOf({ shape }: Row, path: Readonly<Record<string, string>>): z.ZodObject | null {
+function paramsOf({ shape, path }: Pick<Places, 'shape' | 'path'>): z.ZodObject | null {
   const fields = Object.entries(path).map(([name, field]) => [
     name,
     // An account that is named in a path has an id as accounts have it.
@@ -61,7 +61,7 @@ function paramsOf({ shape }: Row, path: Readonly<Record<string, string>>): z.Zod
 
 function queryIn(
   { method, pages }: Route,
-  { rest, waits }: Pick<ReturnType<typeof placesOf>, 'rest' | 'waits'>,
+  { rest, waits }: Pick<Places, 'rest' | 'waits'>,
 ): z.ZodObject | null {
   if (method !== 'get') return waits ? queryOf({ waitMs: REF.waitMs }) : null;
   const shape = pages === undefined ? rest : { ...rest, ...PAGE };
@@ -70,12 +70,12 @@ function queryIn(
 
 /** As the operation takes it; what was not said is absent. */
 function inputOf(
-  { fixed = {}, shown, pages }: Route,
+  { fixed = {}, shown, pages, saying }: Route,
   path: Readonly<Record<string, string>>,
   { caller, params, query, body, version }: AnyCall,
 ): object {
   const named = Object.entries(path).map(([name, field]) => [field, params[name]]);
-  return defined({
+  const said = defined({
     ...fixed,
     ...Object.fromEntries(named),
     ...(pages === undefined ? query : {}),
@@ -83,6 +83,8 @@ function inputOf(
     ...(shown === undefined ? {} : { [shown]: caller.token }),
     version: version ?? undefined,
   });
+  const taken = saying?.taken as ((said: object) => object) | undefined;
+  return taken === undefined ? said : taken(said);
 }
 
 function resultOf(route: Route, output: unknown, query: object): OperationResult {
@@ -98,9 +100,9 @@ function resultOf(route: Route, output: unknown, query: object): OperationResult
   };
 }
 
-/** 202 when a change is made and not everybody has confirmed it yet. */
+/** 202 when a change is made and not everybody has confirmed it yet, and for what only begins. */
 function statusOf(answers: Route['answers'], isPending: boolean): number {
-  return isPending && answers[202] !== undefined ? 202 : 200;
+  return (isPending || answers[200] === undefined) && answers[202] !== undefined ? 202 : 200;
 }
 
 function sorted<T>(items: readonly T[], keyOf: (item: T) => string): readonly T[] {

@@ -69,6 +69,7 @@ export interface Route<Output = never> {
   readonly shown?: string;
   /** Fields that are not said over HTTP. */
   readonly without?: readonly string[];
+  readonly saying?: Saying;
   /** What the body is called in the document, of the fields that are left. */
   readonly body?: BodyDoc;
   readonly answers: Readonly<Record<number, AnswerDoc>>;
@@ -83,6 +84,16 @@ export interface Route<Output = never> {
   readonly creates?: Creates<Output>;
   /** As which table it is told to who asks for `text/csv`. */
   readonly csv?: CsvListName;
+}
+
+/** How fields are said over HTTP, where that is otherwise than the operation takes them. */
+export interface Saying {
+  /** In the place of the operation's own. */
+  readonly shape: z.core.$ZodShape;
+  /** What the operation takes, of what was said. */
+  readonly taken: (said: never) => object;
+  /** What is said for it from afar; null: another route of the operation says it. */
+  readonly said: (input: never) => object | null;
 }
 
 export interface BodyDoc {
@@ -132,6 +143,8 @@ export function row<Input, Output, On>(
 
 /** Fields that a route takes, by where they stand. */
 export interface Places {
+  /** All that the route may say. */
+  readonly shape: z.core.$ZodShape;
   readonly path: Readonly<Record<string, string>>;
   readonly rest: z.core.$ZodShape;
   readonly isConditional: boolean;
@@ -141,8 +154,9 @@ export interface Places {
 /** Said by the path (`id`), by a header (`version`) or by the query of a change (`waitMs`). */
 const ELSEWHERE: readonly string[] = ['version', 'waitMs', LEAVE_NONE];
 
-export function placesOf({ shape }: Row, route: Route): Places {
+export function placesOf(row: Row, route: Route): Places {
   const { path, params = {}, fixed = {}, shown, without = [] } = route;
+  const shape = route.saying?.shape ?? row.shape;
   const inPath = [...path.matchAll(/\{([a-z]+)\}/gi)].map(([, name]) => name!);
   const named = Object.fromEntries(inPath.map((name) => [name, params[name] ?? name]));
   const byId = inPath.includes('id') ? ['name', 'kind'] : [];
@@ -156,6 +170,7 @@ export function placesOf({ shape }: Row, route: Route): Places {
   ]);
   const rest = Object.entries(shape).filter(([field]) => !taken.has(field));
   return {
+    shape,
     path: named,
     rest: Object.fromEntries(rest),
     isConditional: shape.version !== undefined,

@@ -55,6 +55,7 @@ async function placed(
   input: Input,
 ): Promise<{ readonly route: Route; readonly said: Input }> {
   const [first] = routes as readonly [Route, ...Route[]];
+  if (first.saying !== undefined) return inItsWords(routes, input);
   const byId = first.path.includes('{id}');
   const fixed = (route: Route) => route.fixed?.kind;
   const only = routes.length === 1 ? (fixed(first) as AccountKind | undefined) : undefined;
@@ -62,6 +63,15 @@ async function placed(
   const said: Input = { ...input, ...found };
   const { kind = 'service' } = said;
   return { route: routes.find((route) => fixed(route) === kind) ?? first, said };
+}
+
+/** The first route by which such an input can be said, and how. */
+function inItsWords(routes: readonly Route[], input: Input) {
+  for (const route of routes) {
+    const said = (route.saying?.said as ((input: Input) => Input | null) | undefined)?.(input);
+    if (said != null) return { route, said };
+  }
+  return refusedFromAfar();
 }
 
 /** What an operation that may take minutes may take besides. */

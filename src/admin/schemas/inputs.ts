@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { passwordFault } from '../../account/password.ts';
 import { LIST_SORTS } from '../../registry/listing/query.ts';
+import { REGISTRY_ID } from '../../registry/served.ts';
 import { RECEIPT_WAIT } from '../context.ts';
 import { FIELD_LIMITS, OVERLAP_MOST_MS } from '../limits.ts';
 import * as words from './words.ts';
@@ -228,6 +229,11 @@ export const BULK = {
 } as const;
 
 export const WEBHOOK = { name: words.name } as const;
+
+const registryId = 'must be the id of a registry, a UUID';
+export const REGISTRY = {
+  id: z.string({ error: registryId }).regex(REGISTRY_ID, { error: registryId }),
+} as const;
 
 /** What would be done, of the operations that can be looked at first. */
 export const previewOf = <Name extends string>(previewed: readonly Name[]) =>

@@ -59,6 +59,18 @@ export const ACTIVITY_PAGE = {
   ...FILTER,
 } as const;
 
+const listed = { ...PAGE, ...FILTER } as const;
+const named = words.name.optional().describe('Name of an account.');
+
+/** As the log is asked for over HTTP: of everybody or of one by name, of one by id, as stored. */
+export const ACTIVITY_OF_ALL = { account: named, ...listed } as const;
+export const ACTIVITY_OF_ONE = { id: words.accountId, ...listed } as const;
+export const ACTIVITY_LINES = {
+  account: named,
+  accountId: z.string().min(1).max(64).optional().describe('Of one that may be deleted.'),
+  ...listed,
+} as const;
+
 const instance = words
   .text(128)
   .regex(/^[A-Za-z0-9._-]+$/, 'must be the name of an instance')

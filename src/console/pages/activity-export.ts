@@ -33,7 +33,8 @@ async function exportLog(c: ConsoleContext, parts: ConsoleParts): Promise<Respon
   const { actor } = c.var.visitor;
   const asked = { ...queryOf(askedIn(c), parts.clock.wallMs()), everything: true, limit: PAGE };
   const name = c.req.query('format') === 'csv' ? 'csv' : 'ndjson';
-  const read = (cursor: string | null) => parts.control.activityPage(actor, { ...asked, cursor });
+  const read = (cursor: string | null) =>
+    parts.control.administration.activityPage(actor, { ...asked, cursor });
   // The first page before the headers: what is wrong with the question is said on a page and not in
   // the file.
   const first = await read(null);

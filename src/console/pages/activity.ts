@@ -145,11 +145,14 @@ function addressOf(
 async function showActivity(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
   const asked = askedIn(c);
   const cursor = c.req.query('after') ?? null;
-  const { items, next, begins } = await parts.control.activityPage(c.var.visitor.actor, {
-    ...queryOf(asked, parts.clock.wallMs()),
-    cursor,
-    limit: LOG_ROWS,
-  });
+  const { items, next, begins } = await parts.control.administration.activityPage(
+    c.var.visitor.actor,
+    {
+      ...queryOf(asked, parts.clock.wallMs()),
+      cursor,
+      limit: LOG_ROWS,
+    },
+  );
   const rows = eventRows(items);
   // What goes on by itself is the whole log: a narrowed one, or one from further back, stays as it
   // is.

@@ -348,7 +348,7 @@ async function noticesCard(
 ): Promise<Slot> {
   const { visitor } = c.var;
   if (!honey || !visitor.may('sallyport:activity:read')) return '';
-  const { items } = await parts.control.activityPage(visitor.actor, {
+  const { items } = await parts.control.administration.activityPage(visitor.actor, {
     ...{ account: { id }, phase: 'notice', limit: NOTICES },
   });
   const nothing = 'Nobody has presented its token, as far as the log of notices reaches back.';
@@ -370,7 +370,7 @@ async function activityCard(
 ): Promise<Slot> {
   const { visitor } = c.var;
   if (!visitor.may('sallyport:activity:read')) return '';
-  const { items } = await parts.control.activityPage(visitor.actor, {
+  const { items } = await parts.control.administration.activityPage(visitor.actor, {
     account: { id: account.id },
     limit: LOG_ROWS,
   });

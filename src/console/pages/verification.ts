@@ -1,10 +1,10 @@
 import type { Hono } from 'hono';
-import { limitsOf, resultWords, WITHOUT_TRUST } from '../../admin/verification-words.ts';
 import type {
   EndedVerification,
   RunningVerification,
   VerificationState,
-} from '../../admin/verifications.ts';
+} from '../../admin/audit-runs.ts';
+import { limitsOf, resultWords, WITHOUT_TRUST } from '../../admin/verification-words.ts';
 import type { AuditVerification } from '../../admin/verify-audit.ts';
 import { show } from '../answer.ts';
 import { attempt } from '../attempt.ts';
@@ -27,7 +27,9 @@ export function verificationPages(app: Hono<Env>, parts: ConsoleParts): void {
 
 /** Begins one; where one is under way, its page is what was asked for. */
 async function verify(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const begun = await attempt(() => parts.control.verification.start(c.var.visitor.actor, {}));
+  const begun = await attempt(() =>
+    parts.control.administration.startVerification(c.var.visitor.actor, {}),
+  );
   if (begun.done || begun.status === 409) return c.redirect(PAGE, 303);
   const frame = { title: 'Audit trail', section: ACTIVITY };
   return show(c, frame, notice('bad', html`<p>${begun.message}</p>`), begun.status);
@@ -35,7 +37,7 @@ async function verify(c: ConsoleContext, parts: ConsoleParts): Promise<Response>
 
 /** The line on the page of all activity. */
 export async function verificationLine(c: ConsoleContext, parts: ConsoleParts): Promise<Html> {
-  const state = await parts.control.verification.state(c.var.visitor.actor);
+  const state = await parts.control.administration.verificationState(c.var.visitor.actor, {});
   const more =
     state.running === null && state.last === null
       ? ''
@@ -65,7 +67,7 @@ function runningWords({ events, of, by }: RunningVerification): string {
 }
 
 async function showVerification(c: ConsoleContext, parts: ConsoleParts): Promise<Response> {
-  const state = await parts.control.verification.state(c.var.visitor.actor);
+  const state = await parts.control.administration.verificationState(c.var.visitor.actor, {});
   const { running, last } = state;
   if (running !== null) c.header('refresh', String(LOOK_AGAIN_S));
   const content = html`${running === null ? '' : notice('info', html`<p>${runningWords(running)} This page shows how it goes on.</p>`)}

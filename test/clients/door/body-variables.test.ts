@@ -90,7 +90,7 @@ it('decides by the body, forwards it byte for byte, and puts on record what was 
   });
   const about = async (application: string) => {
     const query = { account: null, cursor: null, limit: 10, phase: 'decision', application };
-    return (await door.gate.control.activityPage(owner, query)).items.length;
+    return (await door.gate.control.administration.activityPage(owner, query)).items.length;
   };
   expect([await about('crm'), await about('shop'), await about('erp')]).toEqual([1, 1, 0]);
 });

@@ -8,7 +8,6 @@ import { faultsOf } from '../../support/call-ledger.ts';
 import {
   type AuditEvent,
   type GatewayOptions,
-  owner,
   startGateway,
   type TestGateway,
 } from '../../support/gateway.ts';
@@ -20,6 +19,7 @@ import {
   type Step,
   startRawUpstream,
 } from '../../support/raw-upstream.ts';
+import { wholeLog } from '../../support/whole-log.ts';
 
 export interface DoorOptions {
   readonly upstream?: RawUpstreamOptions;
@@ -149,8 +149,7 @@ export async function eventsOfClosed({ config }: TestGateway): Promise<readonly 
       instance: null,
       routes: () => null,
     });
-    const lines = await control.activity(owner, { account: null, limit: 1000 });
-    return lines.map((line) => JSON.parse(line) as AuditEvent);
+    return (await wholeLog(control)).map((line) => JSON.parse(line) as AuditEvent);
   } finally {
     await stores.close();
   }

@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { newRoles } from '../../../src/admin/folder-registry.ts';
+import { newRoles } from '../../../src/admin/new-roles.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { type Gateway, startGateway as start } from '../../../src/gateway/gateway.ts';
 import { RedisRegistryStore } from '../../../src/registry/redis/registry.ts';
@@ -107,7 +107,7 @@ describe('a Redis that was emptied', () => {
     });
 
     // The folder is told once, by whichever process; both gates take it over.
-    await first.control.registry.adopt(owner, { id });
+    await first.control.administration.registryAdopt(owner, { id });
     for (const { port } of [first, { port: restarted.addresses.proxy!.port }])
       await expect.poll(() => call(port, first.token), WITHIN).toEqual([401, 'token-refused']);
     const { token } = await first.createAccount({ name: 'x', role: 'administrator' });
@@ -127,9 +127,9 @@ describe('an embedded registry that is gone', () => {
     const { port } = second.addresses.proxy!;
     expect(await call(port, first.token)).toEqual(FOREIGN);
     expect(JSON.stringify(second.readiness)).toContain('registry init');
-    const { id } = await second.control!.registry.init(owner);
+    const { id } = await second.control!.administration.registryInit(owner, {});
     expect(await call(port, first.token)).toEqual(FOREIGN);
-    await second.control!.registry.adopt(owner, { id });
+    await second.control!.administration.registryAdopt(owner, { id });
     await expect.poll(() => call(port, first.token), WITHIN).toEqual([401, 'token-refused']);
   });
 

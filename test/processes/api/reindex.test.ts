@@ -14,7 +14,7 @@ const actor = storeOwner('somebody', 'command-line');
 function remote({ url, ca, administrator }: ApiBench) {
   const server = connectServer({ url: new URL(url), ca, token: administrator.token });
   onTestFinished(() => server.close());
-  return server.control.reindexing;
+  return server.control;
 }
 
 describe.runIf(findRedisServer() !== null)('activity logs over the API', () => {
@@ -32,8 +32,8 @@ describe.runIf(findRedisServer() !== null)('activity logs over the API', () => {
     });
     const lengthOf = (name: string) =>
       asAdmin(redis, null, async (root) => Number(await root.call('XLEN', name)));
-    const reindexing = remote(api);
-    expect(await reindexing.state(actor)).toEqual({ running: null, last: null });
+    const { administration, reindexing } = remote(api);
+    expect(await administration.reindexState(actor, {})).toEqual({ running: null, last: null });
     const id = key.split(':').at(-1)!;
     const one = await reindexing.run(actor, { account: { id } });
     expect(one).toMatchObject({ needed: true, accounts: 1 });
@@ -45,7 +45,7 @@ describe.runIf(findRedisServer() !== null)('activity logs over the API', () => {
     expect(nobody).toMatchObject({ status: 404 });
     await vi.waitFor(
       async () =>
-        expect(await reindexing.state(actor)).toMatchObject({
+        expect(await administration.reindexState(actor, {})).toMatchObject({
           running: null,
           last: { number: 2, fault: null, result: { needed: true } },
         }),
@@ -62,7 +62,7 @@ describe('the embedded store', () => {
     const api = await openApi();
     onTestFinished(() => api.stop());
     const nothing = { needed: false, accounts: 0, events: 0 };
-    expect(await remote(api).run(actor, { account: null })).toEqual(nothing);
+    expect(await remote(api).reindexing.run(actor, { account: null })).toEqual(nothing);
   });
 
   it('says so on the command line', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { storeOwner } from '../../../src/admin/actor.ts';
+import type { VerificationState } from '../../../src/admin/audit-runs.ts';
 import { connectServer, type ServerControl } from '../../../src/admin/remote/server-control.ts';
-import type { VerificationState } from '../../../src/admin/verifications.ts';
 import type { AuditVerification } from '../../../src/admin/verify-audit.ts';
 import { type ApiBench, openApi } from '../../support/api/api.ts';
 import { findRedisServer, startRedis } from '../../support/redis-server.ts';

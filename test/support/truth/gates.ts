@@ -107,7 +107,7 @@ export async function openGates(
         let cursor: string | null = null;
         do {
           const page: { items: readonly string[]; next: string | null } =
-            await control.activityPage(owner, { account: null, cursor, limit: 500 });
+            await control.administration.activityPage(owner, { account: null, cursor, limit: 500 });
           lines.push(...page.items);
           cursor = page.next;
         } while (cursor !== null);

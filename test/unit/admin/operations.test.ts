@@ -1,9 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OPERATION_NAMES, OPERATIONS } from '../../../src/admin/administration.ts';
+import {
+  createAdministration,
+  OPERATION_NAMES,
+  OPERATIONS,
+} from '../../../src/admin/administration.ts';
 import { FOUND_TOKENS, OPERATIONS as SERVED } from '../../../src/admin/api/operations.ts';
 import { placesOf, type Row } from '../../../src/admin/operations/row.ts';
 import { CHANGE_TYPES } from '../../../src/audit/event/audit-event.ts';
-import { type Bench, changesOf, openBench, owner } from './stores.ts';
+import { RegistryUnavailable } from '../../../src/registry/port.ts';
+import { type Bench, changesOf, openBench, owner, refusal } from './stores.ts';
 
 const ROWS: readonly (readonly [string, Row])[] = OPERATION_NAMES.map((name) => [
   name,
@@ -13,11 +18,9 @@ const ROWS: readonly (readonly [string, Row])[] = OPERATION_NAMES.map((name) => 
 describe('the table of operations', () => {
   it('has an operation for every change that is on record', () => {
     const recorded = new Set(ROWS.flatMap(([, { records }]) => records));
-    // Left by earlier versions; and what is done to a registry as a whole.
+    // Left by earlier versions.
     const others = [
       'token-issued',
-      'registry-made',
-      'registry-adopted',
       // Of any operation that can wait, and of time.
       'change-proposed',
       'change-expired',
@@ -41,9 +44,9 @@ describe('the table of operations', () => {
   it('takes each field of a route in one place, and says over HTTP no more than the row takes', () => {
     for (const [name, row] of ROWS)
       for (const route of row.routes) {
-        const { path, rest } = placesOf(row, route);
+        const { path, rest, shape } = placesOf(row, route);
         const fields = [...Object.values(path), ...Object.keys(route.fixed ?? {})];
-        expect([name, fields.filter((field) => !(field in row.shape))]).toEqual([name, []]);
+        expect([name, fields.filter((field) => !(field in shape))]).toEqual([name, []]);
         expect([name, Object.keys(rest).filter((field) => fields.includes(field))]).toEqual([
           name,
           [],
@@ -63,6 +66,30 @@ describe('the table of operations', () => {
         if (creates !== undefined) expect(OPERATION_NAMES).toContain(creates.shownBy);
       if (as !== undefined) expect(OPERATION_NAMES).toContain(as.operation);
     }
+  });
+});
+
+describe('an input that is wrong', () => {
+  const nowhere = {
+    snapshot: () => Promise.reject(new RegistryUnavailable('unreachable', 'the store is away')),
+  };
+  const admin = createAdministration({
+    ...{ store: nowhere as never, instance: null },
+    clock: { wallMs: () => 0, monotonicMs: () => 0 },
+  });
+
+  it('is told without the registry where nothing of it means anything there', async () => {
+    const adopting = refusal(admin.registryAdopt(owner, { id: 'x' }));
+    expect((await adopting).faults).toEqual([
+      { field: 'id', message: 'must be the id of a registry, a UUID' },
+    ]);
+    const asking = refusal(admin.activityPage(owner, { account: null, status: '4x' }));
+    expect(await asking).toMatchObject({ code: 'invalid', faults: [{ field: 'status' }] });
+  });
+
+  it('is not half told where something of it does', async () => {
+    const creating = refusal(admin.createServiceAccount(owner, { name: '', role: 'nope' }));
+    expect(await creating).toMatchObject({ code: 'unavailable' });
   });
 });
 

@@ -190,7 +190,7 @@ describe('the socket of an owner', () => {
     expect(await refusal(unknown)).toMatchObject({ code: 'not-found' });
   });
 
-  it('lays calls and changes of an account into one log, oldest first', async () => {
+  it('lays calls and changes of an account into one log, newest first', async () => {
     const { account } = await remote.control.administration.createServiceAccount(owner, {
       name: 'ci',
       role: 'none',
@@ -201,16 +201,16 @@ describe('the socket of an owner', () => {
     });
     const entries = [call('2026-05-04T09:00:00.000Z'), call('2026-05-04T11:00:00.000Z')];
     await audit.append(batchOf('i-1', 1, entries));
-    const events = await remote.control.activity(owner, { account: { name: 'ci' } });
+    const { activityPage } = remote.control.administration;
+    const { items: events } = await activityPage(owner, { account: { name: 'ci' } });
     expect(events.map((event) => JSON.parse(event).phase)).toEqual([
       'decision',
       'change',
       'decision',
     ]);
-    expect(await remote.control.activity(owner, { account: { name: 'ci' }, limit: 1 })).toEqual(
-      events.slice(2),
-    );
-    expect(await remote.control.activity(owner, { account: null })).toHaveLength(3);
+    const newest = await activityPage(owner, { account: { name: 'ci' }, limit: 1 });
+    expect(newest.items).toEqual(events.slice(0, 1));
+    expect((await activityPage(owner, { account: null })).items).toHaveLength(3);
   });
 
   it('follows: what was, then what comes, each once', async () => {
@@ -291,7 +291,7 @@ describe('the socket of an owner', () => {
     ],
     [
       'an activity query of the wrong shape',
-      '{"v":1,"id":1,"op":"activity","as":"x","input":{"account":7}}',
+      '{"v":1,"id":1,"op":"activityPage","as":"x","input":{"account":7}}',
       /must be an object/,
     ],
   ])('refuses %s in words', async (_what, line, words) => {

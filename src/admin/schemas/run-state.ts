@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { component, moment } from '../schemas/words.ts';
+import { component, moment } from './words.ts';
 
 const count = z.int().min(0);
 
