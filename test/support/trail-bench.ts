@@ -17,7 +17,7 @@ import { openEmbeddedRegistry } from '../../src/registry/embedded/registry.ts';
 import type { RegistryStore } from '../../src/registry/port.ts';
 import { RedisRegistryStore } from '../../src/registry/redis/registry.ts';
 import { connectRedis } from '../../src/store/redis.ts';
-import { batchOf } from './audit-batch.ts';
+import { batchOf, type Entry } from './audit-batch.ts';
 import { DECISION, type DecisionFacts, decisionLine, OUTCOME, outcomeLine } from './call-events.ts';
 import { findRedisServer, startRedis } from './redis-server.ts';
 
@@ -61,22 +61,27 @@ export async function openTrailBench(
   const adminOf: TrailBench['adminOf'] = (examinedMax, more = {}) =>
     createAdministration({
       ...more,
-      ...{ store, clock, instance: null, routes: () => routes },
+      ...{ store, clock, instance: null, routes: () => routes, audit },
       trails: createTrails({ audit, clock, ...(examinedMax === undefined ? {} : { examinedMax }) }),
     });
   const seqs = new Map<string, number>();
-  const append = async (instance: string, lines: readonly string[]) => {
+  const take = async (instance: string, entries: readonly Entry[]) => {
     const first = (seqs.get(instance) ?? 0) + 1;
-    seqs.set(instance, first + lines.length - 1);
-    for (let at = 0; at < lines.length; at += 500) {
-      const entries = lines.slice(at, at + 500).map((event) => ({ event, account: null }));
-      await log.append(batchOf(instance, first + at, entries));
-    }
+    seqs.set(instance, first + entries.length - 1);
+    for (let at = 0; at < entries.length; at += 500)
+      await log.append(batchOf(instance, first + at, entries.slice(at, at + 500)));
   };
-  const record = (instance: string, calls: readonly Recorded[]) =>
-    append(
+  const append = (instance: string, lines: readonly string[]) =>
+    take(
       instance,
-      calls.flatMap((call, n) => linesOf(instance, n, call)),
+      lines.map((event) => ({ event, account: null })),
+    );
+  const record = (instance: string, calls: readonly Recorded[]) =>
+    take(
+      instance,
+      calls.flatMap((call, n) =>
+        linesOf(instance, n, call).map((event) => ({ event, account: call.account?.id ?? null })),
+      ),
     );
   return { store, audit, clock, admin: adminOf(), adminOf, record, append, close };
 }
