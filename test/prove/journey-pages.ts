@@ -118,6 +118,11 @@ async function question(): Promise<readonly (readonly [string, string])[]> {
 async function advice(page: Page, look: string): Promise<void> {
   await page.goto('/advice');
   await see(page, 'advice', look);
+  // The lead of the page says so as well, in a sentence.
+  await page
+    .getByText(/^A change to review/)
+    .first()
+    .click();
   await page.getByRole('button', { name: 'Try it on the last 7 days' }).first().click();
   await page.getByText(/In the last 7 days/).waitFor();
   await see(page, 'replay', look);
