@@ -43,8 +43,10 @@ export function lossesOf(
   return more > 0 ? [...lines.slice(0, LINES_MAX), `and ${more} more`] : lines;
 }
 
-export function isLetIn({ status, expiresAt }: Account, nowMs: number): boolean {
-  return status === 'active' && (expiresAt === null || Date.parse(expiresAt) > nowMs);
+/** Bait never is, whatever it has. */
+export function isLetIn({ status, expiresAt, honey }: Account, nowMs: number): boolean {
+  const counts = expiresAt === null || Date.parse(expiresAt) > nowMs;
+  return status === 'active' && honey !== true && counts;
 }
 
 /** Patterns of the one role that the other one does not cover. */

@@ -101,6 +101,14 @@ describe.each(STORES)('what a change would do, in the %s store', (kind) => {
     expect((await bench.store.snapshot()).seq).toBe(seq);
   });
 
+  it('is nothing for bait, which is let in nowhere', async (ctx) => {
+    if (bench === null) return ctx.skip('redis-server is not installed');
+    const made = { name: 'bait', role: 'deployer', honey: true };
+    await bench.admin.createServiceAccount(owner, made);
+    expect(await losses('deactivateAccount', { name: 'bait' })).toEqual([]);
+    await bench.admin.deleteAccount(owner, { name: 'bait' });
+  });
+
   it('counts calls of the last day for who may see them, and says when a token was let in', async (ctx) => {
     if (bench === null) return ctx.skip('redis-server is not installed');
     const day = 24 * 60 * 60 * 1000;
