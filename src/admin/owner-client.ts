@@ -1,22 +1,8 @@
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import type { Followed } from './activity.ts';
-import type { AdminActor } from './actor.ts';
 import { administrationOf, OPERATIONS, type OperationName } from './administration.ts';
 import type { Control } from './control.ts';
-import { AdminError } from './error.ts';
-import type { FollowItem, FollowObserver } from './follow-audit.ts';
-import type { Progress } from './one-run.ts';
 import type { Row } from './operations/row.ts';
-import {
-  fromWire,
-  LineReader,
-  OWNER_LIMITS,
-  type OwnerAnswer,
-  ownerSocketPath,
-  PROTOCOL_VERSION,
-} from './owner-protocol.ts';
-import type { AuditVerification } from './verify-audit.ts';
+import { conversationWith } from './owner-conversation.ts';
+import { OWNER_LIMITS } from './owner-protocol.ts';
 
 /** A running owner's `Control`, reached through its socket. */
 export interface RemoteControl {
@@ -29,9 +15,8 @@ export interface RemoteControl {
  * in time.
  */
 export async function connectOwner(dataDir: string): Promise<RemoteControl | null> {
-  const socket = await tryConnect(ownerSocketPath(dataDir));
-  if (socket === null) return null;
-  const conversation = new Conversation(socket);
+  const conversation = await conversationWith(dataDir);
+  if (conversation === null) return null;
   const administration = administrationOf(
     (name) => (actor, input) => conversation.ask(name, actor, input, patienceMs(name)),
   );
@@ -44,171 +29,9 @@ export async function connectOwner(dataDir: string): Promise<RemoteControl | nul
     },
     reindexing: { run: (actor, input) => administration.reindexAudit(actor, input) },
   };
-  return { control, close: () => socket.destroy() };
+  return { control, close: () => conversation.close() };
 }
 
 function patienceMs(name: OperationName): number {
   return (OPERATIONS[name] as Row).isLong === true ? OWNER_LIMITS.verifyMs : OWNER_LIMITS.answerMs;
-}
-
-/** No file, or a file that nobody listens on: there is no owner. Everything else is a fault. */
-async function tryConnect(path: string): Promise<Socket | null> {
-  const socket = connect(path);
-  try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(OWNER_LIMITS.connectMs) });
-    return socket;
-  } catch (error) {
-    socket.destroy();
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTSOCK' || code === 'ENOTDIR')
-      return null;
-    const why = code === 'EACCES' ? 'it belongs to another user' : 'it does not answer';
-    throw new AdminError('unavailable', `the running gate cannot be asked at ${path}: ${why}`, {
-      cause: error,
-    });
-  }
-}
-
-const ANSWERS_WAITING = 1024;
-
-/** One question at a time: the command line never has two. */
-class Conversation {
-  readonly #socket: Socket;
-  readonly #lines = new LineReader(OWNER_LIMITS.answerBytes);
-  readonly #answers: OwnerAnswer[] = [];
-  #fault: Error | null = null;
-  #wake: () => void = () => {};
-  #lastId = 0;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    socket.once('error', (error) => this.#fail(error));
-    socket.once('close', () => this.#fail(null));
-  }
-
-  async ask(
-    op: string,
-    actor: AdminActor,
-    input: unknown,
-    withinMs: number = OWNER_LIMITS.answerMs,
-  ): Promise<unknown> {
-    const id = this.#send(op, actor, input);
-    const answer = await this.#next(id, withinMs);
-    if ('error' in answer) throw fromWire(answer.error);
-    return 'result' in answer ? answer.result : null;
-  }
-
-  /** Each word of how far it has come renews its patience. */
-  async verify(
-    actor: AdminActor,
-    input: object,
-    progress: Progress = () => {},
-  ): Promise<AuditVerification> {
-    const id = this.#send('verifyAudit', actor, { ...input, tell: true });
-    for (;;) {
-      const answer = await this.#next(id, OWNER_LIMITS.verifyMs);
-      if ('error' in answer) throw fromWire(answer.error);
-      if ('result' in answer) return answer.result as AuditVerification;
-      const { done, of } = answer.item as { done: number; of: number };
-      progress(done, of);
-    }
-  }
-
-  async followVerification(
-    actor: AdminActor,
-    input: object,
-    observer: FollowObserver,
-    signal: AbortSignal,
-  ): Promise<void> {
-    for await (const one of this.#items('followVerification', actor, input, signal)) {
-      const item = one as FollowItem;
-      if ('found' in item) observer.found(item.found);
-      else if ('read' in item) observer.read(item.read);
-      else observer.away(item.away);
-    }
-  }
-
-  async *follow(actor: AdminActor, input: unknown, signal: AbortSignal): AsyncGenerator<Followed> {
-    for await (const item of this.#items('follow', actor, input, signal)) yield item as Followed;
-  }
-
-  async *#items(
-    op: string,
-    actor: AdminActor,
-    input: unknown,
-    signal: AbortSignal,
-  ): AsyncGenerator<unknown> {
-    const stop = () => this.#socket.destroy();
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      const id = this.#send(op, actor, input);
-      while (!signal.aborted) {
-        const answer = await this.#next(id, null);
-        if ('error' in answer) throw fromWire(answer.error);
-        if ('item' in answer) yield answer.item;
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
-  }
-
-  #send(op: string, actor: AdminActor, input: unknown): number {
-    const id = ++this.#lastId;
-    this.#socket.write(
-      `${JSON.stringify({ v: PROTOCOL_VERSION, id, op, as: actor.name, input })}\n`,
-    );
-    return id;
-  }
-
-  /**
-   * The next answer to a question. Answers to an earlier one, given up on, are passed over; id 0
-   * concerns the whole connection.
-   */
-  async #next(id: number, withinMs: number | null): Promise<OwnerAnswer> {
-    const deadline =
-      withinMs === null
-        ? null
-        : setTimeout(() => this.#fail(new Error('no answer in time')), withinMs);
-    try {
-      for (;;) {
-        const answer = this.#answers.shift();
-        if (this.#answers.length === 0) this.#socket.resume();
-        if (answer !== undefined && (answer.id === id || answer.id === 0)) return answer;
-        if (answer !== undefined) continue;
-        if (this.#fault !== null) throw this.#fault;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    } finally {
-      if (deadline !== null) clearTimeout(deadline);
-    }
-  }
-
-  #take(chunk: Buffer): void {
-    try {
-      for (const line of this.#lines.push(chunk))
-        this.#answers.push(JSON.parse(line) as OwnerAnswer);
-    } catch (error) {
-      this.#fail(error as Error);
-      this.#socket.destroy();
-    }
-    // A follower whose output is slow must not gather the log in memory.
-    if (this.#answers.length >= ANSWERS_WAITING) this.#socket.pause();
-    this.#wake();
-  }
-
-  #fail(cause: Error | null): void {
-    const why = cause === null ? 'it closed the connection' : cause.message;
-    const unsure = 'if a change was under way, look before you repeat it';
-    this.#fault ??= new AdminError(
-      'unavailable',
-      `the running gate does not answer (${why}); ${unsure}`,
-      { cause },
-    );
-    this.#wake();
-  }
 }

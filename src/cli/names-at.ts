@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import type { AccountKind } from '../account/model.ts';
+import type { Administration } from '../admin/administration.ts';
 import type { Config } from '../config/schema.ts';
 import type { Named } from './completion-tree.ts';
 import type { Place, Server, Store } from './place/place.ts';
@@ -112,22 +112,21 @@ async function askedInStore(place: Store): Promise<Asked> {
 /** Null: no gate has the embedded store open. */
 async function askedOfOwner({ store, instance }: Config): Promise<Asked | null> {
   if (store.kind !== 'embedded') return null;
-  const { ownerSocketPath } = await import('../admin/owner-protocol.ts');
-  if (!existsSync(ownerSocketPath(instance.dataDir))) return null;
-  const { connectOwner } = await import('../admin/owner-client.ts');
-  const owner = await connectOwner(instance.dataDir);
+  const { conversationWith } = await import('../admin/owner-conversation.ts');
+  const owner = await conversationWith(instance.dataDir);
   if (owner === null) return null;
-  const { administration } = owner.control;
   const actor = whoRuns();
+  const ask = <Name extends keyof Administration>(name: Name, query: object) =>
+    owner.ask(name, actor, query) as ReturnType<Administration[Name]>;
   return askedBy(
     {
       accounts: async (kind, { prefix, most }) => {
         const query = { kind, limit: most, ...(prefix === '' ? {} : { namePrefix: prefix }) };
-        return (await administration.listAccounts(actor, query)).items;
+        return (await ask('listAccounts', query)).items;
       },
-      roles: () => administration.listRoles(actor, {}),
-      teams: () => administration.listTeams(actor, {}),
-      instances: async () => (await administration.listInstances(actor, {})).items,
+      roles: () => ask('listRoles', {}),
+      teams: () => ask('listTeams', {}),
+      instances: async () => (await ask('listInstances', {})).items,
     },
     async () => owner.close(),
   );
