@@ -104,7 +104,7 @@ export function withFilters(command: Command, kind: AccountKind): Command {
     );
   if (kind === 'user') return command;
   return command
-    .option('--honey', 'is a bait: let in nowhere, and whoever presents its token is told of')
+    .option('--honey', 'is a bait: let in nowhere, and using its token raises an alarm')
     .option('--never-used', 'its token has never been let in, as far as is known')
     .option(
       '--unused <days>',

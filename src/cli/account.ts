@@ -66,7 +66,7 @@ function addCreate(account: Command): void {
       'let it in from there alone: 10.0.0.0/8 (may be repeated)',
       networks,
     )
-    .option('--honey', 'a bait: its token is let in nowhere, and whoever presents it is told of')
+    .option('--honey', 'a bait: its token is let in nowhere, and using it raises an alarm')
     .option('--token-file <file>', 'write the token into a file (mode 0600) instead of showing it')
     .option('--yes', 'replace an existing token file without asking')
     .action(async (name: string, options: CreateOptions) => {

@@ -19,7 +19,7 @@ export function addShowCommand(audit: Command): void {
     leaf(
       audit,
       'show <request-id>',
-      'what was decided about one request, what came of it, who asked, why, by which rule, how long it took, and what its caller did before and after',
+      'the story of one request: who asked, what was decided and by which rule, what came of it, how long it took, and what its caller did around it',
     ),
   )
     .option(

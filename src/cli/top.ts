@@ -53,7 +53,7 @@ export function addTopCommand(program: Command): void {
     .option('--since <when>', 'from when on: 15m, 24h, 7d, 2030-01-31 (default: 1h)', moment)
     .option('--until <when>', 'up to when; with it, it is shown once', moment)
     .addOption(
-      new Option('--every <time>', 'how often it is shown anew')
+      new Option('--every <time>', 'how often it is refreshed')
         .argParser(duration(EVERY.mostMs))
         .default(EVERY.defaultMs, '5s'),
     )
@@ -75,7 +75,7 @@ export function addTopCommand(program: Command): void {
   );
   top.addHelpText(
     'after',
-    '\nIn the terminal: q ends, s changes the order, t goes from accounts to applications and routes,\n+ and - change the range, space shows it anew. A + behind calls: at least so many.',
+    '\nIn the terminal: q ends, s changes the order, t goes from accounts to applications and routes,\n+ and - change the range, space refreshes. A + behind calls: at least so many.',
   );
 }
 

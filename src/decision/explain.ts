@@ -268,7 +268,7 @@ function standingWords(
   if (kind === 'user')
     return `${name} is a person: people hold no token and are refused by the proxied APIs.`;
   if (standing === 'token-revoked')
-    return `${name} is a honey account: its tokens are let in nowhere, and whoever presents one is told of.`;
+    return `${name} is a honey account: its tokens are let in nowhere, and using one raises an alarm.`;
   if (standing === 'account-inactive') return `${name} is inactive.`;
   return standing === 'token-expired'
     ? `${name} expired at ${expiresAt}.`

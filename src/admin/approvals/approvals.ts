@@ -167,7 +167,7 @@ async function proposerOf(
     if (!permissions.allows('sallyport:registry:write'))
       throw new AdminError(
         'conflict',
-        `${proposedBy.name}, who proposed ${id}, may administer no more: withdraw it, and ` +
+        `${proposedBy.name}, who proposed ${id}, may no longer administer: withdraw it, and ` +
           'whoever wants it proposes it anew',
       );
     return { ...proposedBy, via, permissions };

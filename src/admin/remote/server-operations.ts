@@ -24,7 +24,7 @@ export async function askFor(
   if (LEAVE_NONE in input)
     throw new AdminError(
       'invalid',
-      'only on the store itself may nobody be left who administers: name it with --config',
+      'the last administrator can go on the store itself only: name it with --config',
     );
   if (WITHOUT_APPROVAL in input)
     throw new AdminError(

@@ -40,7 +40,9 @@ const account = component(
       .describe('The client certificate without which its token counts for nothing; null: none.'),
     honey: z
       .boolean()
-      .describe('A bait: its token is let in nowhere, and whoever presents it is told of.'),
+      .describe(
+        'A bait: its token is let in nowhere, and using it raises an alarm (an event, a metric, webhooks).',
+      ),
     token: tokenView
       .nullable()
       .describe('The live token of a service account; null when it has none.'),

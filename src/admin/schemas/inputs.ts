@@ -55,7 +55,9 @@ export const NEW_SERVICE_ACCOUNT = {
   honey: z
     .boolean()
     .optional()
-    .describe('A bait: its token is let in nowhere, and whoever presents it is told of.'),
+    .describe(
+      'A bait: its token is let in nowhere, and using it raises an alarm (an event, a metric, webhooks).',
+    ),
 } as const;
 
 export const ACCOUNT_EDIT = {

@@ -43,7 +43,7 @@ export function fromEnvironment(): TokenSource {
       const token = process.env[TOKEN_ENV]?.trim() ?? '';
       if (parseToken(token) !== null) return token;
       throw new UsageError(
-        `--server needs the token of a service account in ${TOKEN_ENV}${token === '' ? '' : '; what is there is none'}`,
+        `--server needs the token of a service account in ${TOKEN_ENV}${token === '' ? '' : '; what it holds is no token'}`,
       );
     },
   };
@@ -94,6 +94,6 @@ function checked(text: string, context: string, where: string): string {
   const token = text.trim();
   if (parseToken(token) !== null) return token;
   throw new UsageError(
-    `the context ${context} has no token: what is in ${where} is ${token === '' ? 'empty' : 'none'}`,
+    `the context ${context} has no token: ${where} ${token === '' ? 'is empty' : 'holds something else'}`,
   );
 }

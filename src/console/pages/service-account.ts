@@ -206,7 +206,7 @@ function tokenCard(c: ConsoleContext, account: AccountView, nowMs: number): Html
       ? account.honey
         ? [
             ['Handle', html`<code>${account.retiredTokens[0] ?? ''}</code>`],
-            ['Let in', 'nowhere: it is bait, and whoever presents it is told of'],
+            ['Let in', 'nowhere: it is bait, and using it raises an alarm'],
             ['Presented', 'see the notices below'],
           ]
         : [['Token', html`<span class="quiet">none: generate one</span>`]]

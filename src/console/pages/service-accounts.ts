@@ -233,7 +233,7 @@ ${
       )
 }
 ${textField({ name: 'expiresAt', label: 'Expires (optional)', type: 'date', value: values.expires, faults, hint: 'At the end of that day, UTC. Empty: never.' })}
-<label class="check"><input type="checkbox" name="honey" value="yes"${values.honey ? html` checked` : ''}><span><strong>Honey account</strong> <span class="hint">Its token is bait: put it where only a thief would look. It is let in nowhere, and whoever presents it is told of. This cannot be changed later.</span></span></label>
+<label class="check"><input type="checkbox" name="honey" value="yes"${values.honey ? html` checked` : ''}><span><strong>Honey account</strong> <span class="hint">Its token is bait: put it where only a thief would look. It is let in nowhere, and using it raises an alarm. This cannot be changed later.</span></span></label>
 <div class="actions"><button class="primary">Create</button><a class="button" href="${SECTION}">Cancel</a></div>
 </form></div></section>`;
   const crumbs = [{ name: 'Service Accounts', path: SECTION }];

@@ -216,7 +216,7 @@ describe('finding things on the command line', () => {
     expect(await asked(token)).toEqual([1, expect.stringContaining('does not accept the token')]);
     expect(await asked('some-secret')).toEqual([
       2,
-      expect.stringContaining('what is there is none'),
+      expect.stringContaining('what it holds is no token'),
     ]);
   });
 
