@@ -39,6 +39,8 @@ if (rings.length === 0 || rings.some((ring) => !RINGS.includes(ring))) {
 
 prepare(rings);
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+/** What V8 has compiled, and Node has stripped of types, is there for the next process too. */
+const compiled = join(root, 'node_modules', '.cache', 'compiled');
 const folders = rings.map((ring) => `test/${ring}/`);
 // Its files share one loopback, where everybody has the place that is known.
 const world = rings.includes('world') ? { ...wayIn(), options: ['--no-file-parallelism'] } : null;
@@ -50,7 +52,7 @@ const [command, ...words] = [
 const child = spawn(command, words, {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],
-  env: { ...process.env, ...world?.env },
+  env: { ...process.env, NODE_COMPILE_CACHE: compiled, ...world?.env },
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => child.kill(signal));

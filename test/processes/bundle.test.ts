@@ -72,7 +72,7 @@ describe('the bundle', () => {
 /** Runs it once. @returns whether it took compiled code from the folder */
 function readsCompiled(): boolean {
   const { status, stderr } = spawnSync(process.execPath, [join(app, 'main.js'), '--version'], {
-    env: { ...process.env, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+    env: { ...process.env, NODE_COMPILE_CACHE: undefined, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
     encoding: 'utf8',
   });
   expect(status).toBe(0);

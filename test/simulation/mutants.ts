@@ -2,6 +2,8 @@ import { registerHooks } from 'node:module';
 
 /** One way to get it wrong: a piece of the source, and what stands in its place. */
 interface Mutant {
+  /** The seed from which on it is looked for first, as it is rare; default: 0. */
+  readonly near?: number;
   readonly file: string;
   readonly piece: string;
   readonly instead: string;
@@ -24,6 +26,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   /** The lease is measured by a clock that can be set. */
   wall: {
+    near: 88,
     file: 'src/registry/replica/lease.ts',
     piece: 'const monotonicMs = since.monotonicMs + this.leaseMs - nowMs;',
     instead: 'const monotonicMs = since.wallMs + this.leaseMs - clock.wallMs();',
@@ -43,18 +46,21 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   /** What is open goes on when the lease ends. */
   open: {
+    near: 81,
     file: 'src/calls/open-calls.ts',
     piece: 'for (const call of this.#open.splice(0)) {',
     instead: 'for (const call of this.#open.splice(this.#open.length)) {',
   },
   /** A stopped process gives what has come meanwhile, and only then ends the calls. */
   stale: {
+    near: 253,
     file: 'src/calls/open-calls.ts',
     piece: 'return this.#covers(nowMs);',
     instead: 'return nowMs !== 0;',
   },
   /** Of what a lost change took away, only tokens and activity are remembered. */
   rights: {
+    near: 267,
     file: 'src/registry/revoked/fact.ts',
     piece: '...(untold && rights !== null ? { rights } : {}),',
     instead: '',
@@ -67,12 +73,14 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   /** Where it is in doubt who owns an application, its record says so. */
   team: {
+    near: 159,
     file: 'src/account/policy.ts',
     piece: 'if (teams === undefined) return owner;',
     instead: 'if (teams !== null) return owner;',
   },
   /** The lease begins when the answer has come. */
   answer: {
+    near: 720,
     file: 'src/registry/replica/replica.ts',
     piece: 'if (this.#lease.renewed(sent, state.seq, state.tip)',
     instead: 'if (this.#lease.renewed(momentOf(this.#clock), state.seq, state.tip)',

@@ -24,7 +24,11 @@ export interface Result {
 export class Shell {
   readonly main: string;
   readonly folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
-  readonly env = { PATH: process.env.PATH, HOME: this.folder };
+  readonly env = {
+    PATH: process.env.PATH,
+    HOME: this.folder,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+  };
   readonly #children = new Set<ChildProcess>();
 
   /** @param main what is run: the bundle or the sources, unless told otherwise */
