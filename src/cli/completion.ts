@@ -18,7 +18,7 @@ export function addCompletionCommand(program: Command): void {
     .command('completion')
     .summary(summary)
     .description(
-      `${summary}.\nNames of accounts, users, roles, teams, applications and contexts are asked for where the line says\nor the context in use: at most 100, within a second (SALLYPORT_COMPLETE_MS), and silently none where\nthat takes longer or somebody would have to be asked. Over --server it counts as a request.`,
+      `${summary}.\nNames of accounts, users, roles, teams, applications and contexts are asked for where the line says\nor the context in use: at most 100, within 2 s (SALLYPORT_COMPLETE_MS), and silently none where\nthat takes longer or somebody would have to be asked. Over --server it counts as a request.`,
     )
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SHELLS)))
     .action((shell: keyof typeof SHELLS) => say(SHELLS[shell](completionTree(program)).trimEnd()));

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { prepareForMarker } from '../admin/marker-folder.ts';
+import { plural } from '../admin/plural.ts';
 import { damageFound, type Verification } from '../admin/verify.ts';
 import { Refused, UsageError } from './exit.ts';
 import { examples, group, leaf } from './options.ts';
@@ -115,14 +116,16 @@ async function verifyAll(options: RegistryOptions): Promise<void> {
   if (options.json === true) sayJson({ ...counts, found, findings });
   else for (const finding of findings) say(finding);
   const { accounts, roles, teams } = counts;
-  const what = `${accounts} accounts, ${roles} roles and ${teams} teams`;
+  const what = `${plural(accounts, 'account')}, ${plural(roles, 'role')} and ${plural(teams, 'team')}`;
   if (found > 0)
     throw new Refused(
-      `${found} findings in ${what}: bring the registry back from a backup, or from an export ` +
+      `${plural(found, 'finding')} in ${what}: bring the registry back from a backup, or from an export ` +
         'with "sallyport registry import FILE" into an empty store',
     );
   if (options.json !== true)
-    note(`${what}, ${counts.claims} names and ${counts.references} uses: all of them agree.`);
+    note(
+      `${what}, ${plural(counts.claims, 'name')} and ${plural(counts.references, 'use')}: all of them agree.`,
+    );
 }
 
 /** A registry that cannot even be opened, because it is damaged, is a finding. */

@@ -117,6 +117,7 @@ export function auditContract(name: string, create: () => Promise<AuditBackend>)
       const whole = await searched(opened.reader, needle, null);
       expect(whole.events.map(seqOf)).toEqual([2_502, 2_501]);
       expect(whole.pieces).toBeGreaterThan(1);
+      expect(whole.examined).toBe(20_008);
       expect((await searched(opened.reader, '"id":"needle-00000002', null)).events).toEqual([]);
       const later = await searched(opened.reader, needle, Date.now() + 60_000);
       expect(later.events).toEqual([]);
@@ -296,19 +297,20 @@ function seqOf(event: string): number {
 
 async function searched(reader: AuditReader, text: string, sinceMs: number | null) {
   const events: string[] = [];
-  let pieces = 0;
+  let [pieces, examined] = [0, 0];
   let before: string | null = null;
   let backToMs = Number.POSITIVE_INFINITY;
   do {
     const page = await reader.search({ text, sinceMs, before });
     events.push(...page.events);
     pieces += 1;
+    examined += page.examined;
     before = page.next;
     expect(page.backToMs).toBeLessThanOrEqual(backToMs);
     ({ backToMs } = page);
   } while (before !== null);
   expect(backToMs).toBe(sinceMs ?? 0);
-  return { events, pieces };
+  return { events, pieces, examined };
 }
 
 async function wholeActivity(

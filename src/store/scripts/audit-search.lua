@@ -3,12 +3,12 @@
 --
 -- KEYS  stream
 -- ARGV  newest id of the piece, oldest id that is of interest, most events read, text
--- Answer  id of the last event read (empty: the stream has no more), then each event that holds the
---         text, newest first
+-- Answer  id of the last event read (empty: the stream has no more), how many were read, then each
+--         event that holds the text, newest first
 
 local entries = redis.call('XREVRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])
 local more = #entries == tonumber(ARGV[3])
-local found = { more and entries[#entries][1] or '' }
+local found = { more and entries[#entries][1] or '', tostring(#entries) }
 for _, entry in ipairs(entries) do
   local event = entry[2][2]
   if event and string.find(event, ARGV[4], 1, true) then found[#found + 1] = event end

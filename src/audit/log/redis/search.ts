@@ -29,20 +29,20 @@ export function createRedisSearch(
     try {
       const looks = await Promise.all(
         places.map(async (place, n) => {
-          if (place === END) return { place, events: [] };
+          if (place === END) return { place, examined: 0, events: [] };
           const words = [place, oldest, PIECE, text] as const;
-          const [last = '', ...events] = (await connection.run(
+          const [last = '', examined, ...events] = (await connection.run(
             SEARCH,
             [keys.stream(n)],
             words,
           )) as readonly string[];
-          return { place: last === '' ? END : `(${last}`, events };
+          return { place: last === '' ? END : `(${last}`, examined: Number(examined), events };
         }),
       );
       const next = looks.map(({ place }) => place);
       return {
         events: looks.flatMap(({ events }) => events),
-        examined: next.filter((_place, n) => places[n] !== END).length * PIECE,
+        examined: looks.reduce((sum, { examined }) => sum + examined, 0),
         next: next.every((place) => place === END) ? null : next.join(','),
         backToMs: Math.max(sinceMs ?? 0, ...next.flatMap(timeIn)),
       };
