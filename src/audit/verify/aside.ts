@@ -39,3 +39,21 @@ export function sortedOut(
   }
   return { wrong, early, moved };
 }
+
+/**
+ * Those of the early ones that are due by now join `claims`.
+ *
+ * @returns the others
+ */
+export function notDue(
+  early: readonly Numbered[],
+  claims: Map<number, Numbered[]>,
+  last: number,
+): readonly Numbered[] {
+  for (const line of early.filter(({ seq }) => seq <= last)) {
+    const there = claims.get(line.seq);
+    if (there === undefined) claims.set(line.seq, [line]);
+    else there.push(line);
+  }
+  return early.filter(({ seq }) => seq > last);
+}

@@ -1,31 +1,14 @@
-import { sortedOut } from './aside.ts';
-import { type Finding, runsOf } from './finding.ts';
+import { notDue, sortedOut } from './aside.ts';
+import type { BrokenSegment, CheckObserver } from './check-observer.ts';
+import { runsOf } from './finding.ts';
 import { Fingerprints } from './fingerprints.ts';
 import { increasingPlaces } from './increasing.ts';
 import { InstanceFindings } from './instance-findings.ts';
 import { KeptLines } from './kept-lines.ts';
-import type { MissingRange } from './missing.ts';
 import { genuine, type Numbered } from './region.ts';
-
-/** What a check says while it reads. */
-export interface CheckObserver {
-  found(finding: Finding): void;
-  /** Every genuine event, in order, once. */
-  accepted(line: Numbered): void;
-  /** Numbers that are not there. Whether something excuses it is known at the end. */
-  missing(instance: string, range: MissingRange): void;
-  /** An event that was counted as missing has come after all. */
-  cameLate(instance: string, seq: number): boolean;
-}
 
 /** Out of order, events are waited for over so many links. */
 const LINKS_WAITED = 3;
-
-/** A segment without its beginning: its link can say nothing of what is left. */
-export interface BrokenSegment {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-}
 
 /**
  * Follows one instance's events in the order in which they are stored. While all is well, a segment
@@ -45,7 +28,7 @@ export class InstanceCheck {
   #outOfOrder = false;
   #linksWaited = 0;
   /** Numbers that came before they were due. */
-  #early: Numbered[] = [];
+  #early: readonly Numbered[] = [];
   firstSeq = 0;
   lastTime = '';
   firstTime = '';
@@ -94,8 +77,7 @@ export class InstanceCheck {
 
   #waitNoMore(): void {
     if (this.#outOfOrder) this.#resolve(true);
-    for (const line of this.#early)
-      this.#findings.say('inserted', line.seq, line.seq, line, NOT_DUE);
+    for (const line of this.#early) this.#findings.one('inserted', line, NOT_DUE);
     this.#early = [];
     this.#findings.tellChanged();
   }
@@ -126,19 +108,13 @@ export class InstanceCheck {
   #tooLate(line: Numbered): void {
     const { seq } = line;
     if (this.#observer.cameLate(this.name, seq)) {
-      this.#findings.say('reordered', seq, seq, line, 'stands behind events that came after it');
+      this.#findings.one('reordered', line, 'stands behind events that came after it');
       return;
     }
-    if (this.ended && seq > this.lastSeq) this.#findings.say('inserted', seq, seq, line, AFTER_END);
+    if (this.ended && seq > this.lastSeq) this.#findings.one('inserted', line, AFTER_END);
     else if (this.#prints.isCopy(seq, line.text) === false)
-      this.#findings.say(
-        'inserted',
-        seq,
-        seq,
-        line,
-        'is another event than the one with that number',
-      );
-    else this.#findings.say('duplicated', seq, seq, line, TWICE);
+      this.#findings.one('inserted', line, 'is another event than the one with that number');
+    else this.#findings.one('duplicated', line, TWICE);
   }
 
   #inOrder(line: Numbered): void {
@@ -151,7 +127,7 @@ export class InstanceCheck {
   #accept(line: Numbered): void {
     this.lastTime = line.time;
     this.#prints.add(line.seq, line.text);
-    if (this.ended) this.#findings.say('inserted', line.seq, line.seq, line, AFTER_END);
+    if (this.ended) this.#findings.one('inserted', line, AFTER_END);
     if (line.chain !== null) this.lastLink = line.seq;
     if (line.type === 'instance-ended') this.ended = true;
     this.#observer.accepted(line);
@@ -227,7 +203,7 @@ export class InstanceCheck {
     const { wrong, early, moved } = sortedOut(aside, claims, base, last);
     for (const { line, how } of wrong)
       if (how === 'late') this.#tooLate(line);
-      else this.#findings.say('duplicated', line.seq, line.seq, line, TWICE);
+      else this.#findings.one('duplicated', line, TWICE);
     this.#early = [...this.#early, ...early];
     const seqs = moved.map(({ seq }) => seq).sort((a, b) => a - b);
     for (const { first, last } of runsOf(seqs))
@@ -242,7 +218,7 @@ export class InstanceCheck {
 
   /** Goes through the numbers in order, segment by segment. */
   #settle(claims: Map<number, Numbered[]>, base: number, top: number, last: number): void {
-    this.#takeEarly(claims, last);
+    this.#early = notDue(this.#early, claims, last);
     const seqs = [...claims.keys()].sort((a, b) => a - b);
     let segment: Numbered[][] = [];
     let from = base;
@@ -284,16 +260,6 @@ export class InstanceCheck {
     for (const line of rest) this.add(line);
   }
 
-  #takeEarly(claims: Map<number, Numbered[]>, last: number): void {
-    const due = this.#early.filter(({ seq }) => seq <= last);
-    this.#early = this.#early.filter(({ seq }) => seq > last);
-    for (const line of due) {
-      const there = claims.get(line.seq);
-      if (there === undefined) claims.set(line.seq, [line]);
-      else there.push(line);
-    }
-  }
-
   #settleSegment(
     segment: readonly Numbered[][],
     link: Numbered,
@@ -320,7 +286,7 @@ export class InstanceCheck {
     return segment.map((candidates, place) => {
       const line = chosen?.[place] ?? candidates[0]!;
       for (const other of candidates)
-        if (other !== line) this.#findings.say('inserted', line.seq, line.seq, other, CLAIMS);
+        if (other !== line) this.#findings.one('inserted', other, CLAIMS);
       if (line.seq >= done) this.#accept(line);
       return line;
     });

@@ -12,6 +12,10 @@ export class InstanceFindings {
     this.#found = found;
   }
 
+  one(kind: FindingKind, line: { readonly seq: number; readonly time: string }, how: string): void {
+    this.say(kind, line.seq, line.seq, line, how);
+  }
+
   say(
     kind: FindingKind,
     first: number,

@@ -1,5 +1,6 @@
 import { headText } from '../chain/signed.ts';
 import { Anchors, type TrimAnchor, trimAnchor } from './anchors.ts';
+import type { CheckObserver } from './check-observer.ts';
 import { type Finding, isGap, lostOf, missingOf } from './finding.ts';
 import {
   compareExpected,
@@ -9,7 +10,7 @@ import {
   readHead,
   readKey,
 } from './heads.ts';
-import { type CheckObserver, InstanceCheck } from './instance-check.ts';
+import { InstanceCheck } from './instance-check.ts';
 import { hasSigned, type SignedHead, type Trust } from './keys.ts';
 import type { Adoption, Known, Lost } from './known.ts';
 import { type LogLine, NO_CHAIN, readLine, textOf } from './line.ts';
