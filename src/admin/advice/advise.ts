@@ -12,6 +12,7 @@ import { FINDING_KINDS, type Finding, type FindingKind } from './finding.ts';
 import { AccountAdvice } from './of-accounts.ts';
 import { dormant, expiring, type ListAdvice, oldTokens } from './of-lists.ts';
 import { adviceOnRole, adviceOnTeam } from './of-policy.ts';
+import { RightsChanged } from './rights-changed.ts';
 import { RegistryUse } from './usage.ts';
 
 /** Findings of one kind that are named; all are counted. */
@@ -46,8 +47,8 @@ export interface Advice {
   /** Less than a day was looked at: nothing is said of what was not used. */
   readonly tooShort: boolean;
   /**
-   * What was changed in that time, also by a new token: nothing is said of what it did not use,
-   * which it may have been given yesterday.
+   * Whose rights were changed in that time: nothing is said of what it did not use, which it may
+   * have been given yesterday.
    */
   readonly changed: Changed;
   /** How many there are of each kind, named or not. */
@@ -116,11 +117,12 @@ async function judgeUse(
   found: Found,
 ): Promise<Looked> {
   const { store, clock } = context;
-  const { roles, teams } = await reading(() => store.snapshot());
+  const { roles, teams, seq } = await reading(() => store.snapshot());
+  const younger = await RightsChanged.read(context, actor, { since: from, asOf: seq });
   const policy = Policy.of(roles, teams);
   const use = new RegistryUse(policy, await routesByName(context), clock.wallMs());
   use.givenToPeople(context.identityRoles?.() ?? []);
-  const advice = new AccountAdvice({ policy, use, roles, teams, from });
+  const advice = new AccountAdvice({ policy, use, roles, teams, changed: younger });
   let accounts = 0;
   let damaged = 0;
   let changedAccounts = 0;
@@ -132,21 +134,25 @@ async function judgeUse(
       if (at % AT_ONCE === 0) await turn();
       const used = use.take(account, fold.accounts.get(account.id) ?? null);
       found.add(advice.of(used));
-      if (advice.isJudged(account) && account.updatedAt > from) changedAccounts += 1;
+      if (advice.isJudged(account) && younger.account(account)) changedAccounts += 1;
     }
     accounts += page.items.length;
     damaged += page.damaged.length;
     cursor = page.next;
   } while (cursor !== null && accounts < ACCOUNTS_MAX);
   const isCut = cursor !== null;
-  const since = (all: readonly { readonly updatedAt: string }[]) =>
-    all.filter(({ updatedAt }) => updatedAt > from).length;
-  const changed = { accounts: changedAccounts, roles: since(roles), teams: since(teams) };
+  const changed = {
+    accounts: changedAccounts,
+    roles: roles.filter((role) => younger.role(role)).length,
+    teams: teams.filter((team) => younger.team(team)).length,
+  };
   if (isCut || damaged > 0) return { accounts, isCut, damaged, changed };
   const byName = (a: { readonly name: string }, b: { readonly name: string }) =>
     a.name < b.name ? -1 : 1;
-  for (const role of [...roles].sort(byName)) found.add(adviceOnRole(role, use, from));
-  for (const team of [...teams].sort(byName)) found.add(adviceOnTeam(team, use, policy, from));
+  for (const role of [...roles].sort(byName))
+    if (!younger.role(role)) found.add(adviceOnRole(role, use));
+  for (const team of [...teams].sort(byName))
+    if (!younger.team(team)) found.add(adviceOnTeam(team, use, policy));
   return { accounts, isCut, damaged, changed };
 }
 

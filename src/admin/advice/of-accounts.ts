@@ -5,20 +5,19 @@ import { compilePrincipal } from '../../account/principal.ts';
 import { NO_ROLE } from '../../account/role.ts';
 import { type Evidence, type Finding, NO_CALLS } from './finding.ts';
 import * as prepared from './prepared.ts';
+import type { RightsChanged } from './rights-changed.ts';
 import { type AccountUse, type RegistryUse, Uses } from './usage.ts';
 
 /** Roles that are tried in the place of one. */
 const TRIED_MAX = 50;
-
-type Names = ReadonlySet<string>;
 
 interface AccountAdviceOptions {
   readonly policy: Policy;
   readonly use: RegistryUse;
   readonly roles: readonly Role[];
   readonly teams: readonly Team[];
-  /** ISO 8601, UTC: what is younger cannot be said to be unused. */
-  readonly from: string;
+  /** Of these it cannot be said what they did not use. */
+  readonly changed: RightsChanged;
 }
 
 /** What is worth a look about one service account, by what it called. */
@@ -27,19 +26,19 @@ export class AccountAdvice {
   readonly #use: RegistryUse;
   readonly #roles: readonly Role[];
   readonly #narrower = new Map<string, readonly string[]>();
-  readonly #from: string;
+  readonly #changed: RightsChanged;
+  /** Names of roles and teams that are younger than the record, as they are now. */
+  readonly #young: { readonly roles: ReadonlySet<string>; readonly teams: ReadonlySet<string> };
 
-  /** Roles and teams that are younger than the record, as they are now. */
-  readonly #changed: { readonly roles: Names; readonly teams: Names };
-
-  constructor({ policy, use, roles, teams, from }: AccountAdviceOptions) {
+  constructor({ policy, use, roles, teams, changed }: AccountAdviceOptions) {
     this.#policy = policy;
     this.#use = use;
     this.#roles = roles;
-    this.#from = from;
-    const changed = (all: readonly (Role | Team)[]) =>
-      new Set(all.filter(({ updatedAt }) => updatedAt > from).map(({ name }) => name));
-    this.#changed = { roles: changed(roles), teams: changed(teams) };
+    this.#changed = changed;
+    this.#young = {
+      roles: new Set(roles.filter((role) => changed.role(role)).map(({ name }) => name)),
+      teams: new Set(teams.filter((team) => changed.team(team)).map(({ name }) => name)),
+    };
   }
 
   of(one: AccountUse): readonly Finding[] {
@@ -47,7 +46,7 @@ export class AccountAdvice {
     if (!this.isJudged(account)) return [];
     // What was given in the meantime cannot have been used all along, and which part of the record
     // is younger is not known.
-    if (account.updatedAt > this.#from) return [];
+    if (this.#changed.account(account)) return [];
     return [...this.#narrowerRole(one), ...this.#grants(one), ...this.#teams(one)];
   }
 
@@ -58,7 +57,7 @@ export class AccountAdvice {
 
   /** A role that there is, and that would have let in every call that was let in. */
   #narrowerRole({ account, permitted, trail }: AccountUse): readonly Finding[] {
-    if (permitted.length === 0 || this.#changed.roles.has(account.role)) return [];
+    if (permitted.length === 0 || this.#young.roles.has(account.role)) return [];
     const ownIsUsed = (trail?.adminCalls ?? 0) > 0;
     const passing = this.#narrowerThan(account.role)
       .filter((role) => !ownIsUsed || this.#keepsOwn(account.role, role))
@@ -102,7 +101,7 @@ export class AccountAdvice {
 
   #teams({ account, principal, applications }: AccountUse): readonly Finding[] {
     return account.teams.flatMap(({ team, role }) => {
-      if (this.#changed.teams.has(team)) return [];
+      if (this.#young.teams.has(team)) return [];
       const owned = this.#policy.applicationsOf(team);
       if (owned.length === 0 || owned.some((one) => applications.has(one))) return [];
       const teams = account.teams.filter((one) => one.team !== team);

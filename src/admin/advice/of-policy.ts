@@ -10,8 +10,8 @@ import type { RegistryUse, Uses } from './usage.ts';
 const NARROWED_MAX = 20;
 
 /** What is worth a look about a role, by the calls that it decided. */
-export function adviceOnRole(role: Role, use: RegistryUse, from: string): readonly Finding[] {
-  if (role.name === ADMINISTRATOR_ROLE || role.updatedAt > from) return [];
+export function adviceOnRole(role: Role, use: RegistryUse): readonly Finding[] {
+  if (role.name === ADMINISTRATOR_ROLE) return [];
   // People administer with what they may not call: nobody can give what they do not have.
   if (use.heldByPeople.has(role.name)) return [];
   const holders = use.held.get(role.name) ?? 0;
@@ -99,13 +99,7 @@ function evidenceOf(used: Used, details: readonly string[]): Evidence {
 }
 
 /** Applications of a team that nobody called. */
-export function adviceOnTeam(
-  team: Team,
-  use: RegistryUse,
-  policy: Policy,
-  from: string,
-): readonly Finding[] {
-  if (team.updatedAt > from) return [];
+export function adviceOnTeam(team: Team, use: RegistryUse, policy: Policy): readonly Finding[] {
   const unused = team.applications.filter((one) => !use.applications.has(one));
   if (unused.length === 0) return [];
   const words = `Nobody has called anything on ${unused.length} of the ${team.applications.length} applications of the team ${team.name}: ${unused.slice(0, NARROWED_MAX).join(', ')}${unused.length > NARROWED_MAX ? ` and ${unused.length - NARROWED_MAX} more` : ''}.`;

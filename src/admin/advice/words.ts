@@ -70,7 +70,7 @@ function changedWords(changed: Advice['changed'] | undefined): readonly string[]
   return named.length === 0
     ? []
     : [
-        `Changed in that time, also by a new token: ${named.join(', ')}. What they did not use is not said, because it may have been given since.`,
+        `Made or given other rights in that time: ${named.join(', ')}. What they did not use is not said, because it may have been given since.`,
       ];
 }
 

@@ -169,7 +169,7 @@ export const advice = component(
     changed: z
       .object({ accounts: count, roles: count, teams: count })
       .describe(
-        'What was changed in that time, also by a new token: nothing is said of what it did not use.',
+        'Whose rights were changed in that time (made, imported, activated, another role, grant, team, permission or application): nothing is said of what it did not use. Where more than 50,000 changes were made, or some cannot be read, also who was edited otherwise.',
       ),
     counts: z
       .object(Object.fromEntries(FINDING_KINDS.map((kind) => [kind, count])))

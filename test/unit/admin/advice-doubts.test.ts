@@ -66,7 +66,7 @@ describe('what advice leaves alone', () => {
     expect(await found('busy')).toEqual(['token-old']);
     const advice = await admin.advise(bossOf, {});
     expect(advice.changed).toEqual({ accounts: 1, roles: 1, teams: 0 });
-    expect(adviceWords(advice).join(' ')).toContain('by a new token: 1 account, 1 role.');
+    expect(adviceWords(advice).join(' ')).toContain('rights in that time: 1 account, 1 role.');
   });
 
   it('is everything, while there are records that it cannot read, and says so', async () => {
