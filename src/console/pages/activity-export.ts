@@ -101,10 +101,7 @@ export async function writeLog(
 }
 
 /** Of what is read for somebody who has left meanwhile it does not matter why it ended: null. */
-export async function unlessLeft<T>(
-  out: Pick<Out, 'aborted'>,
-  work: Promise<T>,
-): Promise<T | null> {
+async function unlessLeft<T>(out: Pick<Out, 'aborted'>, work: Promise<T>): Promise<T | null> {
   try {
     return await work;
   } catch (error) {

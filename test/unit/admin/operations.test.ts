@@ -4,6 +4,7 @@ import {
   OPERATION_NAMES,
   OPERATIONS,
 } from '../../../src/admin/administration.ts';
+import { defined } from '../../../src/admin/api/operation.ts';
 import { FOUND_TOKENS, OPERATIONS as SERVED } from '../../../src/admin/api/operations.ts';
 import { placesOf, type Row } from '../../../src/admin/operations/row.ts';
 import { CHANGE_TYPES } from '../../../src/audit/event/audit-event.ts';
@@ -58,6 +59,27 @@ describe('the table of operations', () => {
           true,
         ]);
       }
+  });
+
+  it.each<[keyof typeof OPERATIONS, object, string]>([
+    ['activityPage', { account: null, limit: 5 }, 'listActivity'],
+    ['activityPage', { account: { name: 'ci' }, cursor: 'x' }, 'listActivity'],
+    ['activityPage', { account: { id: 'a1' }, phase: 'call' }, 'listServiceAccountActivity'],
+    ['activityPage', { account: null, everything: true }, 'listActivityLines'],
+    ['activityPage', { account: { name: 'ci' }, everything: true }, 'listActivityLines'],
+    ['activityPage', { account: { id: 'a1' }, everything: true }, 'listActivityLines'],
+    ['startVerification', { trust: { keys: [] } }, 'verifyAudit'],
+    ['startReindex', { account: null }, 'reindexAudit'],
+    ['startReindex', { account: { id: 'a1' } }, 'reindexAudit'],
+  ])('takes over HTTP what is said for it from afar: %s of %j', (name, input, id) => {
+    const { routes }: Row = OPERATIONS[name];
+    const saying = routes.map(({ saying: words }) => words!);
+    const ways = saying.map(({ said }) => said(input as never));
+    const first = ways.findIndex((way) => way !== null);
+    expect(routes[first]!.id).toBe(id);
+    expect(defined(saying[first]!.taken(defined({ ...ways[first] }) as never) as never)).toEqual(
+      input,
+    );
   });
 
   it('finds again what a creation has made, and knows the operation behind another name', () => {
