@@ -170,8 +170,9 @@ async function recordCalls(test: TestConsole, id: string): Promise<void> {
       id,
     );
   }
+  const requestId = randomUUID();
   await test.record({
-    id: randomUUID(),
+    ...{ id: requestId, requestId },
     time: new Date().toISOString(),
     type: 'call',
     phase: 'decision',

@@ -135,5 +135,9 @@ export function listPages(
       ? ''
       : html`<a class="button small" rel="${rel}" href="${addressOf({ ...view, cursor })}">${words}</a>`;
   const csv = addressOf({ ...view, section: `/csv${view.section}`, cursor: null });
-  return html`<div class="pages"><span>${countWords(total)} ${total === 1 ? one : many}</span><a class="small" href="${csv}" download>CSV</a><nav class="actions" aria-label="Pages">${step(previous, 'Previous page', 'prev')}${step(next, 'Next page', 'next')}</nav></div>`;
+  const steps =
+    previous === null && next === null
+      ? ''
+      : html`<nav class="actions" aria-label="Pages">${step(previous, 'Previous page', 'prev')}${step(next, 'Next page', 'next')}</nav>`;
+  return html`<div class="pages"><span>${countWords(total)} ${total === 1 ? one : many}</span><a class="small" href="${csv}" download>CSV</a>${steps}</div>`;
 }

@@ -139,7 +139,9 @@ function accountRow(account: AccountView, nowMs: number, mayWrite: boolean): rea
     teams.length === 0
       ? html`<span class="quiet">none</span>`
       : teams.map(({ team }) => team).join(', '),
-    expiresAt === null ? html`<span class="quiet">never</span>` : expiresAt.slice(0, 10),
+    expiresAt === null
+      ? html`<span class="quiet">never</span>`
+      : html`<span class="date">${expiresAt.slice(0, 10)}</span>`,
     token?.lastUsed == null
       ? html`<span class="quiet">never</span>`
       : ago(token.lastUsed.at, nowMs),
