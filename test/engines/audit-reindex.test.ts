@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NOTICE_LOG } from '../../src/audit/event/notice-event.ts';
 import { createRedisAuditLog } from '../../src/audit/log/redis/log.ts';
 import { createRedisAuditReader } from '../../src/audit/log/redis/reader.ts';
 import { reindexActivity } from '../../src/audit/log/redis/reindex.ts';
@@ -81,6 +82,31 @@ describe.each(['one server', 'a cluster'] as const)('activity logs on %s', (name
     return events.reverse();
   }
 
+  /** A log that keeps few events of each account, and what it has left out. */
+  function shortLog() {
+    const lost = { count: 0 };
+    const log = createRedisAuditLog({
+      ...{ connection, prefix: PREFIX, clock: systemClock },
+      ...{ retention: { days: 1, maxBytes: 0 }, activityPerAccount: 100 },
+      projection: {
+        activityLost(count) {
+          lost.count += count;
+        },
+      },
+    });
+    let seq = 0;
+    const append = (count: number, account: string) => {
+      const first = seq + 1;
+      const about = account === NOTICE_LOG ? { phase: 'notice' } : { account: { id: account } };
+      const events = Array.from({ length: count }, () => {
+        seq += 1;
+        return { account, event: JSON.stringify({ seq, ...about }) };
+      });
+      return log.append(batchOf('short', first, events));
+    };
+    return { log, lost, append };
+  }
+
   const add = (account: string, id: string, event: string) =>
     connection.call('XADD', keys.activity(account), id, 'e', event);
 
@@ -154,6 +180,28 @@ describe.each(['one server', 'a cluster'] as const)('activity logs on %s', (name
       expect(await activityOf(account)).toEqual(one.written.get(account));
       await one.close();
     });
+
+    it('keep the notices, also those that come among more calls than can be copied', async () => {
+      const { log, lost, append } = shortLog();
+      for (let n = 0; n < 3; n += 1) await append(300, NOTICE_LOG);
+      await append(900, SHORT);
+      await vi.waitFor(() => expect(log.activityLagMs).toBe(0), { timeout: 20_000 });
+      const stream = place.holderOf(keys.stream(partitionOf('short')));
+      const account = ACCOUNTS.find((id) => place.holderOf(keys.activity(id)) !== stream)!;
+      const away = place.holderOf(keys.activity(account));
+      away.pause();
+      await append(1, account);
+      // One piece is on its way; what comes now has to wait.
+      await vi.waitFor(() => expect(log.activityLagMs).toBeGreaterThan(100));
+      for (let n = 0; n < 11; n += 1) await append(1_000, account);
+      await append(50, NOTICE_LOG);
+      away.resume();
+      await vi.waitFor(() => expect(log.activityLagMs).toBe(0), { timeout: 20_000 });
+      await log.close();
+      expect(lost.count).toBeGreaterThan(0);
+      expect(await activityOf(NOTICE_LOG)).toHaveLength(950);
+      expect((await activityOf(SHORT)).length).toBeLessThan(250);
+    });
     return;
   }
 
@@ -194,6 +242,17 @@ describe.each(['one server', 'a cluster'] as const)('activity logs on %s', (name
     for (const account of ACCOUNTS)
       expect(await activityOf(account)).toEqual(one.written.get(account));
     expect(await connection.call('KEYS', `${PREFIX}:activity-new:*`)).toEqual([]);
+  });
+
+  it('keep the notices when logs are made anew for which there is little room', async () => {
+    const { log, append } = shortLog();
+    await append(900, NOTICE_LOG);
+    await append(900, SHORT);
+    await log.close();
+    const short = { perAccount: 100, maxBytes: 60_000 };
+    await reindexActivity({ connection, ...OPTIONS, ...short, account: null, progress: () => {} });
+    expect(await activityOf(NOTICE_LOG)).toHaveLength(900);
+    expect((await activityOf(SHORT)).length).toBeLessThan(250);
   });
 
   it('stay within the bytes that all may take while they are made anew', async () => {

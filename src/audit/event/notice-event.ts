@@ -8,6 +8,12 @@ import { eventJson } from './write.ts';
  */
 export const NOTICE_LOG = 'notices';
 
+/**
+ * So many stay however short room is for the logs of accounts: few come, nobody can make them come,
+ * and webhooks are told from them (also audit-append.lua, audit-activity.lua).
+ */
+export const NOTICES_LEAST = 1_000;
+
 /** What a notice says, beside who writes it, when it happened, and under which number. */
 export type NoticeFacts = Omit<
   EventOf<'notice'>,

@@ -3,6 +3,7 @@ import type { AuditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
 import type { EventBatch } from '../../batch.ts';
+import { NOTICE_LOG, NOTICES_LEAST } from '../../event/notice-event.ts';
 import { eachEvent } from '../../outbox/lines.ts';
 
 export interface ProjectionObserver {
@@ -26,6 +27,8 @@ const GATHER_MS = 50;
 /** Past these, events are left out and counted. */
 const MAX_EVENTS = 10_000;
 const MAX_BYTES = 8 * 1024 * 1024;
+/** What notices may take beyond them: many calls must leave room for what webhooks tell. */
+const NOTICE_ROOM = { events: NOTICES_LEAST, bytes: MAX_BYTES / 8 } as const;
 /** Accounts that are noted by one command. */
 const NOTED_AT_ONCE = 500;
 /** Commands under way at a time. */
@@ -104,6 +107,11 @@ export function createActivityProjection(options: ProjectionOptions) {
     timer ??= setTimeout(flush, GATHER_MS);
   }
 
+  function hasRoom(account: string): boolean {
+    const beyond = account === NOTICE_LOG ? NOTICE_ROOM : { events: 0, bytes: 0 };
+    return open && events < MAX_EVENTS + beyond.events && bytes < MAX_BYTES + beyond.bytes;
+  }
+
   function addOne(account: string, event: Buffer): void {
     let lines = gathered.get(account);
     if (lines === undefined) {
@@ -131,8 +139,8 @@ export function createActivityProjection(options: ProjectionOptions) {
       let left = 0;
       eachEvent(batch, (event, account) => {
         if (account === null) return;
-        if (!open || events >= MAX_EVENTS || bytes >= MAX_BYTES) left++;
-        else addOne(account, event);
+        if (hasRoom(account)) addOne(account, event);
+        else left++;
       });
       if (left > 0) observer.activityLost(left);
       if (events > 0 && writing === null) schedule();

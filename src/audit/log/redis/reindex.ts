@@ -4,7 +4,7 @@ import { StoreUnavailable } from '../../../store/fault.ts';
 import { auditKeys } from '../../../store/keys.ts';
 import type { RedisConnection } from '../../../store/redis.ts';
 import { loadScript } from '../../../store/script.ts';
-import { NOTICE_LOG } from '../../event/notice-event.ts';
+import { NOTICE_LOG, NOTICES_LEAST } from '../../event/notice-event.ts';
 import { AUDIT_PARTITIONS } from '../../partitions.ts';
 import { AuditUnavailable, type Reindexed, type ReindexQuery } from '../../port.ts';
 import { activityBytes, DAY_MS } from '../retention.ts';
@@ -172,7 +172,7 @@ class Reindexing {
     const keys = [this.#anew(account), this.#keys.activity(account)];
     const words = events.flatMap(({ ms, event }) => [ms, event]);
     const isBegun = log.events > 0 ? 1 : 0;
-    const how = [this.#longest, UNFINISHED_MS, this.#beginMs, isBegun];
+    const how = [this.#longestOf(account), UNFINISHED_MS, this.#beginMs, isBegun];
     log.kept = Number(await this.#options.connection.run(REBUILD, keys, [...how, ...words]));
     if (log.kept < 0) throw new AuditUnavailable(GONE);
     log.events += events.length;
@@ -187,19 +187,23 @@ class Reindexing {
     const share = equalShare(sizes, this.#most * FILLED);
     if (share === Number.POSITIVE_INFINITY) return;
     this.#longest = Math.min(this.#longest, Math.max(1, Math.floor((share - LOG_BYTES) / each)));
-    const long = [...this.#logs].filter(([, { kept }]) => kept > this.#longest);
+    const long = [...this.#logs].filter(([account, { kept }]) => kept > this.#longestOf(account));
     await eachOf(long, async ([account, log]) => {
-      const words = ['MAXLEN', '=', this.#longest] as const;
-      await this.#options.connection.call('XTRIM', this.#anew(account), ...words);
-      log.kept = this.#longest;
+      const most = this.#longestOf(account);
+      await this.#options.connection.call('XTRIM', this.#anew(account), 'MAXLEN', '=', most);
+      log.kept = most;
     });
+  }
+
+  #longestOf(account: string): number {
+    return account === NOTICE_LOG ? Math.max(this.#longest, NOTICES_LEAST) : this.#longest;
   }
 
   async #replaceAll(readMs: number, lagMs: number): Promise<void> {
     const { connection, days } = this.#options;
     await eachOf(this.#logs, async ([account, { lastMs }]) => {
       const keys = [this.#anew(account), this.#keys.activity(account)];
-      const words = [this.#longest, days * DAY_MS, readMs, lagMs];
+      const words = [this.#longestOf(account), days * DAY_MS, readMs, lagMs];
       await connection.run(REPLACE, keys, words);
       await connection.call('ZADD', this.#keys.touched, 'GT', lastMs, account);
     });
