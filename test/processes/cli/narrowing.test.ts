@@ -60,6 +60,18 @@ describe('finding things on the command line', () => {
     await api.stop();
   });
 
+  it.each(['--config', '--server'] as const)(
+    'tells who has a permission where, by %s',
+    async (way) => {
+      const asked = ['who-can', '--matrix', 'apps:read', '--search', 'bui', '-o', 'csv'];
+      const { code, out } = await shell.run(...asked, ...ways[way]);
+      expect([code, out.trim().split('\r\n').slice(1)]).toEqual([
+        0,
+        ['build,Billing,true,viewer,team,payments,'],
+      ]);
+    },
+  );
+
   it.each(['--config', '--server'] as const)('completes names by %s', async (way) => {
     vi.stubEnv('SALLYPORT_TOKEN', api.administrator.token);
     onTestFinished(() => void vi.unstubAllEnvs());

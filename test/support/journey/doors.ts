@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AdminScene } from '../admin-scene.ts';
+import { JOURNEY } from './model.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
@@ -34,7 +35,12 @@ export function doorsTo(scene: AdminScene, store: Readonly<Record<string, string
   const config = join(scene.dataDir, '..', 'administrate.yaml');
   writeFileSync(
     config,
-    JSON.stringify({ instance: { name: 'turns', dataDir: scene.dataDir }, store }),
+    JSON.stringify({
+      instance: { name: 'turns', dataDir: scene.dataDir },
+      store,
+      // Of whoever goes by the store itself, their own configuration says it.
+      console: { approvals: { roles: [JOURNEY.protectedRole] } },
+    }),
   );
   const run = async (words: readonly string[], onText: (text: string) => void, expected = 0) => {
     const child = spawn(process.execPath, [MAIN, ...words, '--config', config], {
