@@ -39,7 +39,10 @@ export function addWhoCanCommand(program: Command): void {
       '--matrix <permission>',
       'instead of a call: which service accounts have this permission on which applications',
     )
-    .option('--search <text>', 'with --matrix: part of the name of accounts')
+    .option(
+      '--search <text>',
+      'with --matrix: part of the name or the description of accounts, or the whole id',
+    )
     .option('--application <text>', 'with --matrix: part of the name of applications')
     .option('--host <host>', 'the host that is called, where routes tell hosts apart')
     .option(

@@ -307,14 +307,17 @@ async function seedRecord(config: Config, events: number): Promise<void> {
     const entries = Array.from({ length: Math.min(EVENTS_AT_ONCE, events - from) }, (_, n) => {
       const seq = from + n + 1;
       const [id, time] = [`call-${seq}`, new Date(beganMs + seq).toISOString()];
-      const facts = { account: { id: `A${seq % 100}`, name: `account-${seq % 100}` } };
-      const what = { route: `route-${seq % 100}`, method: 'GET', path: `/part-${seq % 100}/x` };
-      const decision = { id, time, phase: 'decision', instance: 'seed-1', seq, ...facts, ...what };
+      const n100 = seq % 100;
+      const account = { id: `A${n100}`, name: `account-${n100}`, kind: 'service' };
+      const what = { route: `route-${n100}`, method: 'GET', path: `/part-${n100}/x` };
+      const told =
+        seq % 10 === 0
+          ? { decision: 'refusal', reason: 'route-unknown', status: 404 }
+          : { decision: 'permit', reason: 'permitted', permission: `test:part-${n100}` };
+      const asked = { requestId: id, clientAddress: '192.0.2.7', userAgent: 'seed/1' };
+      const decision = { id, time, type: 'call', phase: 'decision', instance: 'seed-1', seq };
       return {
-        event: JSON.stringify({
-          ...decision,
-          reason: seq % 10 === 0 ? 'route-unknown' : 'permitted',
-        }),
+        event: JSON.stringify({ ...decision, account, ...what, ...told, ...asked }),
         account: null,
       };
     });
