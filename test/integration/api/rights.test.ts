@@ -98,13 +98,16 @@ describe('who may what over the API', () => {
     expect(FOUND_TOKENS.map(({ needs }) => needs)).toEqual(['nobody']);
   });
 
-  it('lets nobody write who may only read', async () => {
+  it('lets nobody write who may only read, and tells them what they lack', async () => {
     for (const name of ['reader', 'watcher', 'everything', 'lent']) {
       const answer = await api.call('POST', '/roles', {
         token: tokens[name]!,
         body: { name: 'x', permissions: [] },
       });
-      expect(answer.body).toMatchObject({ status: 403, reason: 'permission-denied' });
+      expect(answer.body).toMatchObject({
+        ...{ status: 403, reason: 'permission-denied' },
+        detail: `a-${name} lacks the permission sallyport:registry:write, which this needs`,
+      });
     }
   });
 

@@ -68,6 +68,17 @@ describe('a server that does not answer as it should', () => {
     },
   );
 
+  it('but refuses is named with its reason', async () => {
+    answer = (_, response) =>
+      response
+        .writeHead(403)
+        .end(JSON.stringify({ reason: 'permission-denied', detail: 'ci lacks a permission' }));
+    const { port } = server.address() as AddressInfo;
+    expect(await read()).toMatchObject({
+      ...{ code: 'forbidden', message: `ci lacks a permission (at https://localhost:${port})` },
+    });
+  });
+
   it('because there is none, or it is not to be trusted, has changed nothing', async () => {
     const { port } = server.address() as AddressInfo;
     for (const nobody of [clientOf(1), clientOf(port, null)]) {
