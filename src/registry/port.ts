@@ -136,6 +136,11 @@ export interface ChangePage extends Page<string> {
   readonly places: readonly (ChangePlace | null)[];
   /** The number of the newest change that was made, as of this page; 0: none. */
   readonly newest: number;
+  /**
+   * When the store recorded each event by its own clock, in milliseconds since 1970; null: it has
+   * no other clock than whoever writes.
+   */
+  readonly recordedMs: readonly (number | null)[];
   /** For each event the cursor of the page that begins right after it (with the next older one). */
   readonly cursors: readonly string[];
 }

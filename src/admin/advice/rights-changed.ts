@@ -1,5 +1,6 @@
 import type { Account, Role, Team } from '../../account/model.ts';
 import { type MadeChange, madeIn } from '../../audit/event/made-change.ts';
+import type { ChangePage } from '../../registry/port.ts';
 import { turn } from '../../turns.ts';
 import { type AdminActor, mustBeThere } from '../actor.ts';
 import { reading } from '../change.ts';
@@ -26,6 +27,8 @@ export class RightsChanged {
   /** The registry's sequence number before the history was read. */
   readonly #asOf: number;
   readonly #changed = new Set<string>();
+  /** Whose changes since then were found, of whatever kind. */
+  readonly #found = new Set<string>();
   /** Every change since then was read: else whatever was written since counts as changed. */
   #isWhole = false;
 
@@ -51,7 +54,7 @@ export class RightsChanged {
       const limit = Math.min(PAGE, examinedMax - examined);
       const page = await reading(() => store.changes({ account: null, before, limit }));
       examined += page.items.length;
-      const came = await changed.#take(page.items);
+      const came = await changed.#take(page);
       // What cannot be read may have given anything to anybody.
       if (came === 'to-unreadable') break;
       changed.#isWhole = came === 'to-older' || page.next === null;
@@ -61,15 +64,25 @@ export class RightsChanged {
     return changed;
   }
 
-  async #take(lines: readonly string[]): Promise<'to-its-end' | 'to-older' | 'to-unreadable'> {
-    for (const [at, line] of lines.entries()) {
+  /** Of one change the clock may be wrong: what is older begins where a whole page is. */
+  async #take(page: ChangePage): Promise<'to-its-end' | 'to-older' | 'to-unreadable'> {
+    let isOlder = page.items.length > 0;
+    for (const [at, line] of page.items.entries()) {
       if (at % AT_ONCE === 0) await turn();
       const made = madeIn(line);
       if (made === null) return 'to-unreadable';
-      if (made.time < this.#oldest) return 'to-older';
-      if (made.time > this.#since && isOfRights(made)) this.#changed.add(keyOf(made.target));
+      const time = laterOf(made.time, page.recordedMs[at] ?? null);
+      if (time >= this.#oldest) isOlder = false;
+      if (time > this.#since) this.#note(made);
     }
-    return 'to-its-end';
+    return isOlder ? 'to-older' : 'to-its-end';
+  }
+
+  #note(made: MadeChange): void {
+    // Of a change that waits for approval: what is made of it has an event of its own.
+    if (made.type.startsWith('change-')) return;
+    this.#found.add(keyOf(made.target));
+    if (isOfRights(made)) this.#changed.add(keyOf(made.target));
   }
 
   account(account: Account): boolean {
@@ -85,10 +98,12 @@ export class RightsChanged {
   }
 
   #has(kind: string, id: string, { version, createdAt, updatedAt }: Judged): boolean {
-    if (createdAt > this.#since || this.#changed.has(keyOf({ kind, id }))) return true;
+    const key = keyOf({ kind, id });
+    if (createdAt > this.#since || this.#changed.has(key)) return true;
     // The history was read before the record was written.
     if (version > this.#asOf) return true;
-    return !this.#isWhole && updatedAt > this.#since;
+    // By a change that was not found, it may have been given anything.
+    return updatedAt > this.#since && !(this.#isWhole && this.#found.has(key));
   }
 }
 
@@ -108,9 +123,13 @@ const DECIDE: Readonly<Record<string, readonly string[]>> = {
   team: ['applications'],
 };
 
-function isOfRights({ type, target, before, after, time }: MadeChange): boolean {
-  // Of a change that waits for approval: what is made of it has an event of its own.
-  if (type.startsWith('change-')) return false;
+/** Whoever made a change may have a clock that is slow, and the store's is not theirs. */
+function laterOf(time: string, recordedMs: number | null): string {
+  const recorded = recordedMs === null ? '' : new Date(recordedMs).toISOString();
+  return time > recorded ? time : recorded;
+}
+
+function isOfRights({ target, before, after, time }: MadeChange): boolean {
   // Made, imported or deleted.
   if (before === null || after === null) return true;
   const decide = DECIDE[target.kind] ?? [];

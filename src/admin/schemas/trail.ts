@@ -169,7 +169,7 @@ export const advice = component(
     changed: z
       .object({ accounts: count, roles: count, teams: count })
       .describe(
-        'Whose rights were changed in that time (made, imported, activated, another role, grant, team, permission or application): nothing is said of what it did not use. Where more than 50,000 changes were made, or some cannot be read, also who was edited otherwise.',
+        'Whose rights were changed in that time (made, imported, activated, another role, grant, team, permission or application): nothing is said of what it did not use. Where more than 50,000 changes were made, some cannot be read, or none of its own is found, also who was edited otherwise.',
       ),
     counts: z
       .object(Object.fromEntries(FINDING_KINDS.map((kind) => [kind, count])))

@@ -36,6 +36,7 @@ export function changesBefore(file: RegistryFile, query: ChangesQuery): ChangePa
     // No row is ever taken away, so their ids follow on each other.
     places: rows.map(({ id }) => ({ number: Number(id), part: 1, of: 1 })),
     newest: newest(file),
+    recordedMs: rows.map(() => null),
     cursors,
     next: rows.length < query.limit ? null : (cursors.at(-1) ?? null),
   };

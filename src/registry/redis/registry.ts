@@ -234,6 +234,7 @@ export class RedisRegistryStore extends RedisAccounts implements RegistryStore {
     return {
       items: entries.map(([, fields]) => fields[1] ?? ''),
       places: entries.map(([, fields]) => placeIn(fields)),
+      recordedMs: cursors.map((id) => Number.parseInt(id, 10)),
       newest: seq,
       cursors,
       next: entries.length < query.limit ? null : (cursors.at(-1) ?? null),

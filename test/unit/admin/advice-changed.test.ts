@@ -114,4 +114,31 @@ describe.each(TRAIL_STORES)('what was given since the record begins, on the %s s
     expect(await isChanged(unreadable, seq, 50_000)).toBe(true);
     expect(await isChanged(history, account.version - 1, 50_000)).toBe(true);
   });
+
+  it('is seen behind a change by whoever has a slow clock, and where nothing tells of it', async () => {
+    const { store } = bench!;
+    const since = new Date(Date.now() + 2 * DAY_MS).toISOString();
+    const promoted = (await store.accountByName('promoted'))!;
+    const { seq: asOf } = await store.snapshot();
+    const page = await store.changes({ account: null, before: null, limit: 500 });
+    // The newest change, by a clock that is 40 days slow.
+    const slowed = (line: string) =>
+      line.replace(/"time":"[^"]+"/, '"time":"2020-01-01T00:00:00.000Z"');
+    const slow = page.items.map((line, at) => (at > 0 ? line : slowed(line)));
+    const told = slow.filter((line) => !line.includes(promoted.id));
+    const none = page.items.map(() => null);
+    const seen = async (items: readonly string[], recordedMs: ChangePage['recordedMs'] = none) => {
+      const changes = async (): Promise<ChangePage> => ({ ...page, items, recordedMs });
+      return RightsChanged.read({ store: { ...store, changes } }, bossOf, { since, asOf });
+    };
+    expect((await seen(slow)).account(promoted)).toBe(true);
+    expect((await seen(told)).account(promoted)).toBe(true);
+    // Where the store has a clock, its own slow one hides nothing either.
+    const recorded = page.items.map(() => Date.parse(since) + DAY_MS);
+    const unseen = { ...promoted, updatedAt: since };
+    expect((await seen(page.items.map(slowed))).account(unseen)).toBe(false);
+    expect((await seen(page.items.map(slowed), recorded)).account(unseen)).toBe(true);
+    expect(page.recordedMs.every((ms) => (ms === null) === (kind === 'embedded'))).toBe(true);
+    expect((await seen(slow)).account((await store.accountByName('described'))!)).toBe(false);
+  });
 });
