@@ -4,19 +4,20 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import * as z from 'zod';
 import { readBounded, whyUnreadable } from '../../config/bounded-file.ts';
 import { UsageError } from '../exit.ts';
+import { wayTo } from './way-to-file.ts';
 
 /**
  * Places by name. Where a token is to be read is in it, and never a token: it is a file that people
@@ -91,7 +92,9 @@ export function readContexts(file = contextsFile()): Contexts {
   const stat = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
   if (file === null || stat === undefined) return { current: null, contexts: {} };
   mustBeOurs(file);
-  for (const folder of foldersOf(file)) mustBeOurs(folder);
+  const { folders, links } = wayTo(file);
+  for (const link of links) mustBelongToUs(link, lstatSync(link));
+  for (const folder of folders) mustBeOurs(folder);
   let written: string;
   try {
     written = readBounded(file).text;
@@ -121,39 +124,26 @@ function contextsIn(written: string, file: string): Contexts {
   );
 }
 
-/** Links that are followed, as many as Linux follows. */
-const LINKS_MOST = 40;
-
-/**
- * Where the file is named, and where it really is: who can write to one of these folders can put
- * another file, or link, in its place.
- */
-function foldersOf(file: string): ReadonlySet<string> {
-  const folders = new Set([dirname(file)]);
-  let at = file;
-  for (let links = 0; links < LINKS_MOST && lstatSync(at).isSymbolicLink(); links += 1) {
-    // What a link says counts from the real place of its folder.
-    at = resolve(realpathSync(dirname(at)), readlinkSync(at));
-    folders.add(dirname(at));
-  }
-  return folders.add(dirname(realpathSync(file)));
-}
-
 /** Whoever can write to it says to whom the next command sends a token. */
 function mustBeOurs(file: string): void {
   const stat = statSync(file);
-  const { uid, mode } = stat;
-  const user = process.getuid?.();
-  if (user !== undefined && uid !== user && uid !== 0)
-    throw new UsageError(
-      `${file} belongs to another user, who would say where commands go: chown it to yours`,
-    );
+  mustBelongToUs(file, stat);
+  const { mode } = stat;
   // In such a folder nobody replaces what is another's; of a file it says nothing.
   const isSticky = stat.isDirectory() && (mode & 0o1000) !== 0;
   if ((mode & 0o022) === 0 || isSticky) return;
   throw new UsageError(
     `${file} can be written by other users, who could send your commands elsewhere: chmod go-w ${file}`,
   );
+}
+
+/** Also a link: in a folder that is sticky, whoever it belongs to replaces it. */
+function mustBelongToUs(file: string, { uid }: Stats): void {
+  const user = process.getuid?.();
+  if (user !== undefined && uid !== user && uid !== 0)
+    throw new UsageError(
+      `${file} belongs to another user, who would say where commands go: chown it to yours`,
+    );
 }
 
 /**
@@ -168,8 +158,8 @@ export function changeContexts(
     throw new UsageError('there is no place for contexts: set HOME to an absolute path');
   mkdirSync(dirname(named), { recursive: true, mode: 0o700 });
   const there = statSync(named, { throwIfNoEntry: false });
-  // A link to where somebody keeps such files stays one.
-  const file = there === undefined ? named : realpathSync(named);
+  // A link to where somebody keeps such files stays one; native: `..` in it is the system's.
+  const file = there === undefined ? named : realpathSync.native(named);
   const lock = `${file}.lock`;
   let descriptor: number;
   try {

@@ -1,8 +1,10 @@
 import {
   chmodSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -159,6 +161,45 @@ describe('the file of contexts', () => {
     }
     kept('local');
     expect(readFileSync(elsewhere, 'utf8')).toContain('current: local');
+  });
+
+  it('is refused where what others can write to is hidden behind a linked folder', () => {
+    const text = 'contexts: { ours: { config: /a.yaml } }';
+    const make = (...names: string[]) => {
+      for (const name of names) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+    };
+    make('shared/dots/deep', 'kept', 'config', 'other/sallyport');
+    writeFileSync(join(folder, 'shared/dots/contexts.yaml'), text, { mode: 0o600 });
+    writeFileSync(join(folder, 'kept/real.yaml'), text, { mode: 0o600 });
+    symlinkSync(join(folder, 'kept/real.yaml'), join(folder, 'shared/hop.yaml'));
+    // The folder of contexts is the link, and then what the link says goes by a linked folder.
+    symlinkSync(join(folder, 'shared/dots'), join(folder, 'config/sallyport'));
+    symlinkSync(join(folder, 'shared/dots'), join(folder, 'other/sallyport/sub'));
+    symlinkSync('sub/../hop.yaml', join(folder, 'other/sallyport/contexts.yaml'));
+    for (const config of ['config', 'other']) {
+      vi.stubEnv('XDG_CONFIG_HOME', join(folder, config));
+      expect(Object.keys(readContexts().contexts), config).toEqual(['ours']);
+      chmodSync(join(folder, 'shared'), 0o777);
+      const refused = `${join(folder, 'shared')} can be written by other users`;
+      expect(() => readContexts(), config).toThrow(refused);
+      // What would be taken for the hop where paths are put together as words.
+      writeFileSync(join(folder, 'other/sallyport/hop.yaml'), text, { mode: 0o600 });
+      expect(() => readContexts(), config).toThrow(refused);
+      chmodSync(join(folder, 'shared'), 0o700);
+    }
+    kept('local');
+    expect(readFileSync(join(folder, 'kept/real.yaml'), 'utf8')).toContain('current: local');
+  });
+
+  it('is refused behind a link of another user', (ctx) => {
+    if (process.getuid?.() !== 0) ctx.skip('only root gives a link to another user');
+    kept();
+    const file = contextsFile();
+    renameSync(file, join(folder, 'real.yaml'));
+    symlinkSync(join(folder, 'real.yaml'), file);
+    expect(readContexts().contexts).toHaveProperty('local');
+    lchownSync(file, 65_534, 65_534);
+    expect(() => readContexts()).toThrow(`${file} belongs to another user`);
   });
 
   it('takes one change at a time', () => {
