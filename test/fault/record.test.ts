@@ -17,7 +17,7 @@ describe('the record tells what the callers got', () => {
     expect(run.unrecorded).toBeGreaterThan(0);
   }, 180_000);
 
-  it.each([
+  it.concurrent.each([
     ['kill -9', 'Redis', ['SIGKILL']],
     ['two SIGTERM', 'the embedded store', ['SIGTERM', 'SIGTERM']],
   ] as const)(

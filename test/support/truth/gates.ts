@@ -3,17 +3,16 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createControl } from '../../../src/admin/control.ts';
 import type { AuditVerification } from '../../../src/admin/verify-audit.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { freePort } from '../free-port.ts';
 import { type AuditEvent, owner } from '../gateway.ts';
+import { MAIN } from '../main.ts';
 import { until } from '../redis-replication.ts';
 import { openWithRegistry } from '../registry.ts';
 
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const OPEN_MS = 50_000;
 const living = new Set<ChildProcess>();
 
