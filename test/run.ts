@@ -29,6 +29,9 @@ const RINGS = [
   'world',
 ];
 
+/** They wait for leases, time-outs and servers most of the time: three files at once. */
+const WAITING = ['engines', 'reload', 'limits', 'upstreams', 'fault'];
+
 const root = dirname(import.meta.dirname);
 const rings = process.argv.slice(2);
 
@@ -44,10 +47,11 @@ const compiled = join(root, 'node_modules', '.cache', 'compiled');
 const folders = rings.map((ring) => `test/${ring}/`);
 // Its files share one loopback, where everybody has the place that is known.
 const world = rings.includes('world') ? { ...wayIn(), options: ['--no-file-parallelism'] } : null;
+const waits = rings.every((ring) => WAITING.includes(ring)) ? ['--maxWorkers=3'] : [];
 const [command, ...words] = [
   ...(world?.words ?? []),
   process.execPath,
-  ...[...process.execArgv, vitest, 'run', ...(world?.options ?? []), ...folders],
+  ...[...process.execArgv, vitest, 'run', ...(world?.options ?? waits), ...folders],
 ] as [string, ...string[]];
 const child = spawn(command, words, {
   cwd: root,

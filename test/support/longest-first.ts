@@ -23,6 +23,7 @@ export const LONG = [
   'test/fault/record.test.ts',
   'test/fault/audit.test.ts',
   'test/fault/redis-away.test.ts',
+  'test/fault/redis-topologies.test.ts',
   'test/security/calls.test.ts',
   'test/browser/console.test.ts',
   'test/browser/activity.test.ts',
