@@ -13,9 +13,9 @@ const ALONE = [
 
 /**
  * One configuration for every ring; the folders given on the command line (test/run.ts) choose the
- * ring. Two workers at most: each test file brings real servers of its own, and a crowded machine
- * makes slow ones look broken. Files of `unit` share the process of a worker, as most of them take
- * less time than a process takes to begin.
+ * ring. Two workers, or three where a ring mostly waits: each test file brings real servers of its
+ * own, and a crowded machine makes slow ones look broken. Files of `unit` share the process of a
+ * worker, as most of them take less time than a process takes to begin.
  */
 export default defineConfig({
   test: {
