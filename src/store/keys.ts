@@ -205,7 +205,8 @@ export function statsKey(prefix: string, hour: number): string {
 
 /**
  * Hash of one hour, with a time to live: `MINUTE INSTANCE` -> who called that instance in that
- * minute (`encodeTable`). `of`: what calls are told apart by.
+ * minute (`encodeTable`), and `revision` -> another word after each writing. `of`: what calls are
+ * told apart by.
  */
 export function usageKey(prefix: string, of: string, hour: number): string {
   return `${prefix}:stats:${of}:${hour}`;
@@ -213,7 +214,8 @@ export function usageKey(prefix: string, of: string, hour: number): string {
 
 /**
  * Hash of one hour, with a time to live: `MINUTE` -> who called in that minute, all instances
- * together, and `from` -> from how many fields of the hour it was put together.
+ * together, and `from` and `revision` -> from how many fields of the hour, and which revision, it
+ * was put together.
  */
 export function usageSharedKey(prefix: string, of: string, hour: number): string {
   return `${prefix}:stats:${of}:shared:${hour}`;
@@ -221,7 +223,8 @@ export function usageSharedKey(prefix: string, of: string, hour: number): string
 
 /**
  * Hash of one day, with a time to live: `HOUR` -> who called in that hour, all instances together,
- * and `HOUR from` -> from how many fields of the hour's minutes it was made.
+ * and `HOUR from` and `HOUR revision` -> from how many fields of the hour's minutes, and which
+ * revision, it was made.
  */
 export function usageHoursKey(prefix: string, of: string, day: number): string {
   return `${prefix}:stats:${of}:hours:${day}`;

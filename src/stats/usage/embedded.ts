@@ -9,6 +9,7 @@ import {
   type UsageStore,
   type UsageText,
   type UsageTexts,
+  type Written,
 } from './port.ts';
 import { SUBJECTS, type Subject } from './table.ts';
 
@@ -16,6 +17,13 @@ const MIGRATIONS: readonly Migration[] = [
   'CREATE TABLE minute (subject TEXT NOT NULL, minute INTEGER NOT NULL, instance TEXT NOT NULL, usage TEXT NOT NULL, PRIMARY KEY (subject, minute, instance)) STRICT, WITHOUT ROWID;' +
     'CREATE TABLE hour (subject TEXT NOT NULL, hour INTEGER NOT NULL, made_from INTEGER NOT NULL, usage TEXT NOT NULL, PRIMARY KEY (subject, hour)) STRICT, WITHOUT ROWID;',
 ];
+
+/**
+ * How often something was written of an hour, and how often when the hour was made. No step of the
+ * schema: an earlier version goes on with the file, and looks past it.
+ */
+const REVISIONS =
+  'CREATE TABLE IF NOT EXISTS revision (hour INTEGER PRIMARY KEY, written INTEGER NOT NULL, made INTEGER) STRICT;';
 
 /**
  * A file that is damaged, or of a later version, is put aside and another is begun: no gate has to
@@ -45,7 +53,7 @@ export class EmbeddedUsage implements UsageStore {
     this.#database = openDatabase(path, MIGRATIONS);
     // A power cut may cost the last minutes; the calls beside which this is written must not wait
     // for it.
-    this.#database.exec('PRAGMA synchronous=OFF');
+    this.#database.exec(`PRAGMA synchronous=OFF; ${REVISIONS}`);
   }
 
   async writeMinute(minute: number, instance: string, texts: UsageTexts): Promise<void> {
@@ -59,10 +67,19 @@ export class EmbeddedUsage implements UsageStore {
         old.run(subject, minute - KEPT_MINUTES - HOUR_MINUTES);
         add.run(subject, minute, instance, texts[subject]);
       }
+      const hour = Math.floor(minute / HOUR_MINUTES);
+      database
+        .prepare('DELETE FROM revision WHERE hour < ?')
+        .run(hour - 2 - KEPT_MINUTES / HOUR_MINUTES);
+      database
+        .prepare(
+          'INSERT INTO revision (hour, written) VALUES (?, 1) ON CONFLICT DO UPDATE SET written = written + 1',
+        )
+        .run(hour);
     });
   }
 
-  async writeHour(hour: number, texts: UsageTexts, madeFrom: number): Promise<void> {
+  async writeHour(hour: number, texts: UsageTexts, { minutes, revision }: Written): Promise<void> {
     transact(this.#database, this.#path, () => {
       const database = this.#database;
       const old = database.prepare('DELETE FROM hour WHERE subject = ? AND hour < ?');
@@ -71,8 +88,10 @@ export class EmbeddedUsage implements UsageStore {
       );
       for (const subject of SUBJECTS) {
         old.run(subject, hour - KEPT_HOURS);
-        add.run(subject, hour, madeFrom, texts[subject]);
+        add.run(subject, hour, minutes, texts[subject]);
       }
+      const made = revision === null ? null : Number(revision);
+      database.prepare('UPDATE revision SET made = ? WHERE hour = ?').run(made, hour);
     });
   }
 
@@ -103,13 +122,21 @@ export class EmbeddedUsage implements UsageStore {
       const made = this.#database.prepare(
         "SELECT made_from FROM hour WHERE subject = 'route' AND hour = ?",
       );
+      const revisions = this.#database.prepare('SELECT written, made FROM revision WHERE hour = ?');
       for (let hour = first; hour <= last; hour += 1) {
         const from = hour * HOUR_MINUTES;
-        const row = made.get(hour);
+        const [row, revision] = [made.get(hour), revisions.get(hour)];
+        const written = {
+          minutes: Number(minutes.get(from, from + HOUR_MINUTES - 1)?.n ?? 0),
+          revision: wordIn(revision?.written),
+        };
         states.push({
           hour,
-          minutes: Number(minutes.get(from, from + HOUR_MINUTES - 1)?.n ?? 0),
-          madeFrom: row === undefined ? null : Number(row.made_from),
+          written,
+          made:
+            row === undefined
+              ? null
+              : { minutes: Number(row.made_from), revision: wordIn(revision?.made) },
         });
       }
     });
@@ -124,4 +151,8 @@ export class EmbeddedUsage implements UsageStore {
     const rows = guarded(this.#path, () => this.#database.prepare(query).all(...words));
     return rows.map(({ at, usage }) => ({ at: Number(at), text: String(usage) }));
   }
+}
+
+function wordIn(value: unknown): string | null {
+  return value == null ? null : String(value);
 }

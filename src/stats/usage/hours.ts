@@ -9,6 +9,7 @@ import {
   type UsageHours,
   type UsageText,
   type UsageTexts,
+  type Written,
 } from './port.ts';
 import { KEPT, SUBJECTS, type Subject } from './table.ts';
 import { decodeTable, encodeTable } from './text.ts';
@@ -28,8 +29,8 @@ export interface UsageHourMakerOptions {
 
 /**
  * Makes hours from the minutes of all instances. Every instance looks, and does what it finds not
- * done; two that do it at once write the same. An hour that was made from fewer minutes than there
- * are by now is made again: minutes come late where a store was away.
+ * done; two that do it at once write the same. An hour of which something was written after it was
+ * made is made again: minutes come late where a store was away, or the clock of a gate is slow.
  */
 export class UsageHourMaker {
   readonly #options: UsageHourMakerOptions;
@@ -67,34 +68,42 @@ export class UsageHourMaker {
     }
   }
 
-  async #make({ hour, minutes }: HourState): Promise<void> {
+  async #make({ hour, written }: HourState): Promise<void> {
     const { store } = this.#options;
     const texts: Partial<Record<Subject, string>> = {};
-    for (const subject of SUBJECTS) texts[subject] = await this.#madeOf(subject, hour);
-    await store.writeHour(hour, texts as UsageTexts, minutes);
+    for (const subject of SUBJECTS) texts[subject] = await this.#madeOf(subject, hour, written);
+    await store.writeHour(hour, texts as UsageTexts, written);
   }
 
-  /** The minutes are put together on the way: each was read for the hour anyhow. */
-  async #madeOf(subject: Subject, hour: number): Promise<string> {
+  /**
+   * The minutes are put together on the way: each was read for the hour anyhow. But not where
+   * another version can read more of them than this one.
+   */
+  async #madeOf(subject: Subject, hour: number, written: Written): Promise<string> {
     const { store } = this.#options;
     const all = new UsageMerger(KEPT[subject]);
     const texts = await store.minutes(subject, hour);
     const shared: UsageText[] = [];
+    let isRead = true;
     for (const [at, ofMinute] of byMinute(texts)) {
       const minute = new UsageMerger(KEPT[subject]);
       for (const text of ofMinute) {
         const table = decodeTable(text);
-        if (table !== null) for (const merger of [all, minute]) merger.add(table);
+        if (table === null) isRead = false;
+        else for (const merger of [all, minute]) merger.add(table);
         await turn();
       }
       shared.push({ at, text: await encodeTable(minute.table()) });
     }
-    if (shared.length < texts.length) await store.writeShared(subject, hour, shared, texts.length);
+    if (isRead && shared.length < texts.length)
+      await store.writeShared(subject, hour, shared, written);
     return encodeTable(all.table());
   }
 }
 
-function isUndone({ minutes, madeFrom }: HourState): boolean {
+function isUndone({ written, made }: HourState): boolean {
+  if (made === null) return written.minutes > 0;
   // Where minutes are gone already, what was made from more of them stays.
-  return minutes > (madeFrom ?? 0);
+  if (written.minutes !== made.minutes) return written.minutes > made.minutes;
+  return written.revision !== made.revision;
 }

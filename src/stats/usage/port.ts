@@ -31,12 +31,19 @@ export function byMinute(
   return [...found].sort(([one], [other]) => one - other);
 }
 
-/** How many minutes of instances there are of an hour, and from how many it was made. */
+/** What the instances have written of an hour, to tell whether there is more since. */
+export interface Written {
+  /** Minutes of instances, and perhaps one beside them: only compared. */
+  readonly minutes: number;
+  /** Another one after every minute written: a minute is written several times. Null: unknown. */
+  readonly revision: string | null;
+}
+
 export interface HourState {
   readonly hour: number;
-  readonly minutes: number;
-  /** Null: it was not made. */
-  readonly madeFrom: number | null;
+  readonly written: Written;
+  /** What of these it was made from. Null: it was not made. */
+  readonly made: Written | null;
 }
 
 /** Everything throws `StoreUnavailable`. */
@@ -53,17 +60,17 @@ export interface UsageReader {
 /** What an hour is made with. */
 export interface UsageHours extends UsageReader {
   hourStates(first: number, last: number): Promise<readonly HourState[]>;
-  /** Replaces what there is of that hour. @param madeFrom how many minutes of instances */
-  writeHour(hour: number, texts: UsageTexts, madeFrom: number): Promise<void>;
+  /** Replaces what there is of that hour. @param from what was written before it was read */
+  writeHour(hour: number, texts: UsageTexts, from: Written): Promise<void>;
   /**
    * Replaces the minutes of an hour that were put together of several instances. They are read in
-   * the place of these as long as there are as many of these as they were made from.
+   * the place of these until something more of that hour is written.
    */
   writeShared(
     of: Subject,
     hour: number,
     minutes: readonly UsageText[],
-    madeFrom: number,
+    from: Written,
   ): Promise<void>;
 }
 

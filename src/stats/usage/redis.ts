@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { usageHoursKey, usageKey, usageSharedKey } from '../../store/keys.ts';
 import type { RedisCommand, RedisConnection } from '../../store/redis-port.ts';
 import { DAY_HOURS, HOUR_MINUTES, HOUR_MS, KEPT_MINUTES, MINUTE_MS } from '../times.ts';
@@ -7,6 +8,7 @@ import {
   type UsageStore,
   type UsageText,
   type UsageTexts,
+  type Written,
 } from './port.ts';
 import { SUBJECTS, type Subject } from './table.ts';
 
@@ -16,8 +18,12 @@ import { SUBJECTS, type Subject } from './table.ts';
 const MINUTES_MS = (KEPT_MINUTES + HOUR_MINUTES) * MINUTE_MS;
 const HOURS_MS = (KEPT_HOURS + DAY_HOURS) * HOUR_MS;
 
-/** In the place of a minute: from how many fields the minutes were put together. */
+/**
+ * In the place of a minute: from how many fields the minutes were put together, and what was
+ * written last. An earlier version reads no minute in them.
+ */
 const FROM = 'from';
+const REVISION = 'revision';
 
 /** Hashes with a time to live: one per hour of minutes, one per day of hours, for each subject. */
 export class RedisUsage implements UsageStore {
@@ -32,24 +38,34 @@ export class RedisUsage implements UsageStore {
 
   async writeMinute(minute: number, instance: string, texts: UsageTexts): Promise<void> {
     const hour = Math.floor(minute / HOUR_MINUTES);
-    await this.#connection.pipeline(
-      SUBJECTS.flatMap((of): RedisCommand[] => {
-        const key = usageKey(this.#prefix, of, hour);
-        return [
-          ['HSET', key, `${minute} ${instance}`, texts[of]],
-          ['PEXPIRE', key, MINUTES_MS],
-        ];
-      }),
-    );
+    const revision = randomBytes(9).toString('base64url');
+    // One after the other, on a Cluster too: what `hourStates` tells of the last holds for all.
+    for (const of of SUBJECTS) {
+      const key = usageKey(this.#prefix, of, hour);
+      await this.#connection.pipeline([
+        ['HSET', key, `${minute} ${instance}`, texts[of], REVISION, revision],
+        ['PEXPIRE', key, MINUTES_MS],
+      ]);
+    }
   }
 
-  async writeHour(hour: number, texts: UsageTexts, madeFrom: number): Promise<void> {
+  async writeHour(hour: number, texts: UsageTexts, from: Written): Promise<void> {
     const day = Math.floor(hour / DAY_HOURS);
     await this.#connection.pipeline(
       SUBJECTS.flatMap((of): RedisCommand[] => {
         const key = usageHoursKey(this.#prefix, of, day);
+        const [minutes, revision] = fromFieldsOf(hour);
         return [
-          ['HSET', key, String(hour), texts[of], fromField(hour), madeFrom],
+          [
+            'HSET',
+            key,
+            String(hour),
+            texts[of],
+            minutes,
+            from.minutes,
+            revision,
+            from.revision ?? '',
+          ],
           ['PEXPIRE', key, HOURS_MS],
         ];
       }),
@@ -60,12 +76,12 @@ export class RedisUsage implements UsageStore {
     of: Subject,
     hour: number,
     minutes: readonly UsageText[],
-    madeFrom: number,
+    from: Written,
   ): Promise<void> {
     const key = usageSharedKey(this.#prefix, of, hour);
     const fields = minutes.flatMap(({ at, text }) => [String(at), text]);
     await this.#connection.pipeline([
-      ['HSET', key, ...fields, FROM, madeFrom],
+      ['HSET', key, ...fields, FROM, from.minutes, REVISION, from.revision ?? ''],
       ['PEXPIRE', key, MINUTES_MS],
     ]);
   }
@@ -75,14 +91,16 @@ export class RedisUsage implements UsageStore {
       usageKey(this.#prefix, of, hour),
       usageSharedKey(this.#prefix, of, hour),
     ];
-    const [madeFrom, written] = await this.#connection.pipeline([
-      ['HGET', shared, FROM],
+    const [from, count, revision] = await this.#connection.pipeline([
+      ['HMGET', shared, FROM, REVISION],
       ['HLEN', key],
+      ['HGET', key, REVISION],
     ]);
-    const isWhole = madeFrom != null && Number(madeFrom) === Number(written);
+    const made = writtenIn(from);
+    const isWhole = made?.minutes === Number(count) && made.revision === wordIn(revision);
     const reply = await this.#connection.call('HGETALL', isWhole ? shared : key);
     return pairsOf(reply).flatMap(([field, text]) =>
-      field === FROM ? [] : [{ at: Number(field.split(' ', 1)[0]), text }],
+      field === FROM || field === REVISION ? [] : [{ at: Number(field.split(' ', 1)[0]), text }],
     );
   }
 
@@ -102,31 +120,43 @@ export class RedisUsage implements UsageStore {
   }
 
   async hourStates(first: number, last: number): Promise<readonly HourState[]> {
-    // Any of the subjects would do: all are written together.
-    const of = 'route';
+    // Written last: whatever it tells of is there for the others too.
+    const of = SUBJECTS.at(-1)!;
     const hours = hoursOf(first, last);
     const replies = await this.#connection.pipeline(
       hours.flatMap((hour): RedisCommand[] => [
         ['HLEN', usageKey(this.#prefix, of, hour)],
-        ['HGET', usageHoursKey(this.#prefix, of, Math.floor(hour / DAY_HOURS)), fromField(hour)],
+        ['HGET', usageKey(this.#prefix, of, hour), REVISION],
+        [
+          'HMGET',
+          usageHoursKey(this.#prefix, of, Math.floor(hour / DAY_HOURS)),
+          ...fromFieldsOf(hour),
+        ],
       ]),
     );
     return hours.map((hour, index) => {
-      const [minutes, madeFrom] = [replies[2 * index], replies[2 * index + 1]];
-      return {
-        hour,
-        minutes: Number(minutes),
-        madeFrom: madeFrom == null ? null : Number(madeFrom),
-      };
+      const [minutes, revision, from] = replies.slice(3 * index);
+      const written = { minutes: Number(minutes), revision: wordIn(revision) };
+      return { hour, written, made: writtenIn(from) };
     });
   }
 
   async close(): Promise<void> {}
 }
 
-/** From how many minutes that hour was made. */
-function fromField(hour: number): string {
-  return `${hour} from`;
+/** Of what that hour was made. */
+function fromFieldsOf(hour: number): readonly [minutes: string, revision: string] {
+  return [`${hour} ${FROM}`, `${hour} ${REVISION}`];
+}
+
+/** What an earlier version has made has no revision. */
+function writtenIn(reply: unknown): Written | null {
+  const [minutes, revision] = listOf(reply);
+  return minutes == null ? null : { minutes: Number(minutes), revision: wordIn(revision) };
+}
+
+function wordIn(reply: unknown): string | null {
+  return typeof reply === 'string' && reply !== '' ? reply : null;
 }
 
 function dayAfter(hour: number): number {

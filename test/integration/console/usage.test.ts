@@ -92,6 +92,19 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
     return found;
   };
 
+  /** The store, which tells of each hour before it is written. */
+  const telling = (before: (hour: number) => Promise<void>) => {
+    const told = Object.assign(Object.create(store) as UsageStore, {
+      writeHour: async (...given: Parameters<UsageStore['writeHour']>) => {
+        await before(given[0]);
+        return store.writeHour(...given);
+      },
+    });
+    for (const name of ['hourStates', 'minutes', 'hours', 'writeShared'] as const)
+      Object.assign(told, { [name]: (store[name] as () => unknown).bind(store) });
+    return told;
+  };
+
   beforeAll(() => {
     if (kind === 'redis' && missing !== null) return;
     store =
@@ -130,19 +143,12 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
   });
 
   it('is made into an hour once, and again when minutes have come late', async () => {
-    const states = () => store.hourStates(hour, hour);
     const writes: number[] = [];
-    const watched = Object.assign(Object.create(store) as UsageStore, {
-      writeHour: (...given: Parameters<UsageStore['writeHour']>) => {
-        writes.push(given[0]);
-        return store.writeHour(...given);
-      },
-    });
-    for (const name of ['hourStates', 'minutes', 'hours', 'writeShared'] as const)
-      Object.assign(watched, { [name]: (store[name] as () => unknown).bind(store) });
+    const watched = telling(async (made) => void writes.push(made));
     await maker(watched).look();
     expect(writes).toEqual([]);
-    expect(await states()).toEqual([{ hour, minutes: 3, madeFrom: 3 }]);
+    const [state] = await store.hourStates(hour, hour);
+    expect(state).toEqual({ hour, written: state!.made, made: expect.anything() });
     await store.writeMinute(hour * 60 + 5, 'three', await textsOf({ late: 9 }));
     await maker(watched).look();
     await maker(watched).look();
@@ -170,12 +176,40 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
     expect(await callsOf('minute', minute + 7, minute + 7)).toEqual([[minute + 7, { later: 1 }]]);
   });
 
+  it('is made again where a minute is written once more after its hour, or meanwhile', async () => {
+    const [old, minute] = [hour - 5, (hour - 5) * 60 + 59];
+    const write = async (instance: string, ci: number) =>
+      store.writeMinute(minute, instance, await textsOf({ ci }));
+    const told = async () => [
+      ...(await callsOf('minute', minute, minute)),
+      ...(await callsOf('hour', old, old)),
+    ];
+    await write('one', 1);
+    await write('two', 5);
+    await maker(store).look();
+    await write('two', 100);
+    expect(await told()).toEqual([
+      [minute, { ci: 101 }],
+      [old, { ci: 6 }],
+    ]);
+    const writes: number[] = [];
+    const growing = telling(async (made) => {
+      if (writes.push(made) === 1) await write('two', 200);
+    });
+    for (let n = 0; n < 3; n += 1) await maker(growing).look();
+    expect(await told()).toEqual([
+      [minute, { ci: 201 }],
+      [old, { ci: 201 }],
+    ]);
+    expect(writes).toEqual([old, old]);
+  });
+
   it('is not made into an hour before its last minutes can be there', async () => {
     const now = hour + 1;
     await store.writeMinute(now * 60, 'one', await textsOf({ ci: 1 }));
     nowMs = (now + 1) * 3_600_000 + 60_000;
     await maker(store).look();
-    expect(await store.hourStates(now, now)).toEqual([{ hour: now, minutes: 1, madeFrom: null }]);
+    expect(await store.hourStates(now, now)).toMatchObject([{ hour: now, made: null }]);
   });
 
   it('leaves out what cannot be read', async () => {
@@ -183,6 +217,12 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
     await store.writeMinute((hour - 9) * 60, 'bad', { ...texts, account: 'no table' });
     expect(await callsOf('minute', (hour - 9) * 60, (hour - 9) * 60)).toEqual([]);
     expect(await callsOf('hour', hour - 9, hour - 9)).toEqual([]);
+    for (const instance of ['one', 'two'])
+      await store.writeMinute((hour - 9) * 60, instance, texts);
+    await maker(store).look();
+    expect(await callsOf('hour', hour - 9, hour - 9)).toEqual([[hour - 9, { ci: 2 }]]);
+    // Another version may be able to read it.
+    expect(await reader.minutes('account', hour - 9)).toHaveLength(3);
   });
 
   it('is kept for a day by the minute, and for 90 days by the hour', async () => {
@@ -199,7 +239,7 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
     }
     await store.writeMinute(hour * 60 + KEPT_MINUTES + 120, 'new', texts);
     expect(await callsOf('minute', hour * 60 - 600, hour * 60 + 59)).toEqual([]);
-    await store.writeHour(hour + KEPT_HOURS + 1, texts, 1);
+    await store.writeHour(hour + KEPT_HOURS + 1, texts, { minutes: 1, revision: null });
     expect(await reader.hours('account', 0, hour)).toEqual([]);
     expect(await reader.hours('account', hour + 1, hour + KEPT_HOURS + 1)).toHaveLength(1);
   });
