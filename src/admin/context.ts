@@ -52,8 +52,8 @@ export interface AdminContext extends ChangeContext {
   readonly trails?: TrailSource;
   /** How many calls of these accounts this instance serves now; absent: it serves none. */
   readonly underWay?: (accounts: ReadonlySet<string>) => ReadonlyMap<string, number>;
-  /** Roles that people get when an identity provider lets them in; absent: it is not known. */
-  readonly identityRoles?: () => readonly string[];
+  /** Roles that people get when an identity provider lets them in; null, absent: not known. */
+  readonly identityRoles?: () => readonly string[] | null;
   /** Work on the whole record; absent: none is done here. */
   readonly runs?: AuditRuns;
   /** Which registry the data folder serves; absent: there is no data folder. */

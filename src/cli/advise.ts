@@ -34,6 +34,10 @@ export function addAdviseCommand(program: Command): void {
       'an expiry is near within so many days (default 30)',
       count(1, DAYS_MAX),
     )
+    .option(
+      '--routes <file>',
+      'the gate’s configuration file: its routes, and the roles that people get at their sign-in',
+    )
     .action(async (options: AdviseOptions) => {
       await withReach(options, false, async (reached) => {
         const advice = await asked(reached, options);

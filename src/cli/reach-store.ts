@@ -1,4 +1,4 @@
-import { identityRolesOf } from '../admin/advice/identity-roles.ts';
+import { identityRolesIn } from '../admin/advice/identity-roles.ts';
 import { approvalsOf } from '../admin/approvals/configured.ts';
 import { createControl } from '../admin/control.ts';
 import { connectOwner } from '../admin/owner-client.ts';
@@ -25,7 +25,7 @@ export async function reachStore(
   purpose: Purpose,
 ): Promise<Reached> {
   const config = configurationOf(place.config);
-  const routes = options.routes === undefined ? config.routes : routesOf(options.routes);
+  const gate = options.routes === undefined ? config : gateOf(options.routes);
   const actor = whoRuns();
   if (config.store.kind === 'embedded') {
     const owner = await connectOwner(config.instance.dataDir);
@@ -49,10 +49,10 @@ export async function reachStore(
     clock: systemClock,
     instance: null,
     // A file for administration has none, and says nothing about calls.
-    routes: () => routes,
+    routes: () => gate.routes,
     webhooks: deskOf(config),
     approvals: approvalsOf(() => config),
-    identityRoles: () => identityRolesOf(config),
+    identityRoles: () => identityRolesIn([config, gate]),
   });
   return { control, actor, config, place, token: null, close: () => stores.close() };
 }
@@ -66,10 +66,10 @@ function deskOf(config: Config): WebhookDesk {
   });
 }
 
-function routesOf(file: string): Config['routes'] {
-  const { routes } = loadChecked(file).config;
-  if (routes.length === 0) throw new UsageError(`${file} has no routes`);
-  return routes;
+function gateOf(file: string): Config {
+  const { config } = loadChecked(file);
+  if (config.routes.length === 0) throw new UsageError(`${file} has no routes`);
+  return config;
 }
 
 /** Null: a data folder without a configuration. */

@@ -121,7 +121,7 @@ async function judgeUse(
   const younger = await RightsChanged.read(context, actor, { since: from, asOf: seq });
   const policy = Policy.of(roles, teams);
   const use = new RegistryUse(policy, await routesByName(context), clock.wallMs());
-  use.givenToPeople(context.identityRoles?.() ?? []);
+  use.givenToPeople(context.identityRoles?.() ?? null);
   const advice = new AccountAdvice({ policy, use, roles, teams, changed: younger });
   let accounts = 0;
   let damaged = 0;

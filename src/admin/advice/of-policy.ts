@@ -9,8 +9,20 @@ import type { RegistryUse, Uses } from './usage.ts';
 /** A pattern is narrowed to no more permissions than these. */
 const NARROWED_MAX = 20;
 
+const SIGN_IN_UNKNOWN =
+  'People may get it at their sign-in: no configuration that was read here has an `identity` provider (--routes names that of a gate).';
+
 /** What is worth a look about a role, by the calls that it decided. */
 export function adviceOnRole(role: Role, use: RegistryUse): readonly Finding[] {
+  const found = ofRole(role, use);
+  if (use.knowsSignIn) return found;
+  return found.map((one) => {
+    const details = [...one.evidence.details, SIGN_IN_UNKNOWN];
+    return { ...one, evidence: { ...one.evidence, details } };
+  });
+}
+
+function ofRole(role: Role, use: RegistryUse): readonly Finding[] {
   if (role.name === ADMINISTRATOR_ROLE) return [];
   // People administer with what they may not call: nobody can give what they do not have.
   if (use.heldByPeople.has(role.name)) return [];

@@ -51,6 +51,7 @@ export class RegistryUse {
   readonly #policy: Policy;
   readonly #routes: ReadonlyMap<string, Route> | null;
   readonly #nowMs: number;
+  #knowsSignIn = false;
 
   constructor(policy: Policy, routes: ReadonlyMap<string, Route> | null, nowMs: number) {
     this.#policy = policy;
@@ -58,9 +59,15 @@ export class RegistryUse {
     this.#nowMs = nowMs;
   }
 
-  /** Roles that people get when they sign in, whoever has them now. */
-  givenToPeople(roles: readonly string[]): void {
-    for (const role of roles) this.heldByPeople.add(role);
+  /** Whether it is known which roles people get when they sign in. */
+  get knowsSignIn(): boolean {
+    return this.#knowsSignIn;
+  }
+
+  /** Roles that people get when they sign in, whoever has them now; null: it is not known. */
+  givenToPeople(roles: readonly string[] | null): void {
+    this.#knowsSignIn = roles !== null;
+    for (const role of roles ?? []) this.heldByPeople.add(role);
   }
 
   take(account: Account, trail: AccountTrail | null): AccountUse {

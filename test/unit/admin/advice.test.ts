@@ -2,8 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compilePermissions } from '../../../src/account/permission.ts';
 import type { Advice } from '../../../src/admin/advice/advise.ts';
 import type { Finding, FindingKind } from '../../../src/admin/advice/finding.ts';
+import { identityRolesIn } from '../../../src/admin/advice/identity-roles.ts';
 import type { AccountView } from '../../../src/admin/views.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import type { Config } from '../../../src/config/schema.ts';
 import {
   bossOf,
   openTrailBench,
@@ -136,6 +138,20 @@ describe.each(TRAIL_STORES)('what is worth a look, on the %s store', (kind) => {
       .filter(({ kind: is }) => is === 'role-unused')
       .map(({ target }) => target.name);
     expect(names).toEqual(['asleep', 'reader']);
+  });
+
+  it('says of roles that people may get them, where no file tells who signs in', async () => {
+    const doubts = async (files: readonly Pick<Config, 'identity'>[]) => {
+      const admin = bench!.adminOf(undefined, { identityRoles: () => identityRolesIn(files) });
+      const { items } = await admin.advise(bossOf, {});
+      return items.filter(({ evidence }) => evidence.details.join().includes('at their sign-in'));
+    };
+    const without = parseConfig('store: { kind: embedded }\n', 'manage.yaml').config;
+    const identity = { roles: { ops: 'reader' } } as unknown as Config['identity'];
+    expect(new Set((await doubts([without])).map(({ kind: of }) => of))).toEqual(
+      new Set(['permissions-unused', 'permissions-wide', 'role-unused']),
+    );
+    expect(await doubts([without, { identity }])).toEqual([]);
   });
 
   it('proposes nothing that would have refused a recorded call, and declares just that', async () => {
