@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { CSV_LISTS } from '../admin/lists-csv.ts';
 import type { UsageTop, UsageTopQuery } from '../admin/usage.ts';
 import { USAGE_ORDERS, type UsageOrder } from '../admin/usage-orders.ts';
-import type { Subject } from '../stats/usage/table.ts';
+import { NO_ACCOUNT, type Subject } from '../stats/usage/table.ts';
 import {
   type CommonOptions,
   count,
@@ -66,7 +66,7 @@ export function addTopCommand(program: Command): void {
         command.error(`error: --every is ${EVERY.leastMs / 1000} s at least`);
       await showTop(of, options);
     });
-  withNames(top, ({ items }: UsageTop) => items.map(({ name }) => name));
+  withNames(top, namesIn);
   examples(
     top,
     'sallyport top --config sallyport.yaml',
@@ -77,6 +77,12 @@ export function addTopCommand(program: Command): void {
     'after',
     '\nIn the terminal: q ends, s changes the order, t goes from accounts to applications and routes,\n+ and - change the range, space refreshes. A + behind calls: at least so many.',
   );
+}
+
+/** Calls of nobody known have no name that another command could be given. */
+function namesIn({ of, items }: UsageTop): readonly string[] {
+  const named = items.filter(({ id }) => of !== 'account' || id !== NO_ACCOUNT.id);
+  return named.map(({ name }) => name);
 }
 
 async function showTop(of: Subject, options: TopOptions): Promise<void> {

@@ -48,7 +48,7 @@ export interface TrailSource {
    * Reads the recorded decisions back to a moment, or so many more of them: what was read before is
    * kept, so that each answer is for all that was. One reading at a time. Throws `AdminError`:
    * `invalid` for a cursor that is not known here, `conflict` where too many wait or read on,
-   * `unavailable` where the actor has left.
+   * `unavailable` where the actor has left: the cursor they came with stays good.
    */
   read(query: TrailQuery, actor: Pick<AdminActor, 'left'>): Promise<Trail>;
 }

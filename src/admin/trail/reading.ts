@@ -29,6 +29,7 @@ export class TrailReading {
   /** Before which nothing is held; known at the end. */
   #heldFromMs = 0;
   #examined = 0;
+  #isWhole = true;
 
   constructor(audit: AuditReader, days: number, nowMs: number, fold = new TrailFold()) {
     this.#audit = audit;
@@ -41,6 +42,11 @@ export class TrailReading {
 
   get isOver(): boolean {
     return this.#ends !== 'unread';
+  }
+
+  /** Whether all pieces so far ended well: then it can go on, however the last answer ended. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   get examined(): number {
@@ -56,7 +62,9 @@ export class TrailReading {
     const end = this.#examined + most;
     while (!this.isOver && this.#examined < end) {
       mustGoOn();
+      this.#isWhole = false;
       await this.#piece();
+      this.#isWhole = true;
     }
   }
 

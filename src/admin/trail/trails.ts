@@ -75,8 +75,9 @@ class Trails implements TrailSource {
     try {
       await reading.readOn(this.#options.examinedMax ?? EXAMINED_MAX, () => mustBeThere(actor));
     } catch (error) {
-      // How far it came is not known, or whoever was told has left: nobody goes on with it.
-      this.#kept.delete(name);
+      // Whoever has left between two pieces may come back with the cursor, where they were told it;
+      // after any other end it is not known how far it came.
+      if (cursor === null || !reading.isWhole) this.#kept.delete(name);
       throw error;
     }
     this.#use(name, reading);

@@ -14,6 +14,7 @@ import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { EmbeddedUsage } from '../../../src/stats/usage/embedded.ts';
 import { UsageSketch } from '../../../src/stats/usage/sketch.ts';
+import { NO_ACCOUNT } from '../../../src/stats/usage/table.ts';
 import { encodeTable } from '../../../src/stats/usage/text.ts';
 import { openWithRegistry } from '../../support/registry.ts';
 
@@ -111,6 +112,10 @@ beforeAll(async () => {
   const usage = new EmbeddedUsage(join(folder, 'data', EMBEDDED_FILES.usage));
   const minute = Math.floor(Date.now() / 60_000) - 1;
   await usage.writeMinute(minute, 'edge-1', { account, application: account, route: account });
+  sketch.count(NO_ACCOUNT.id, NO_ACCOUNT.name, true, 1, 1, 0);
+  const strangers = await encodeTable(sketch.table());
+  const texts = { account: strangers, application: strangers, route: strangers };
+  await usage.writeMinute(minute - 120, 'edge-1', texts);
   await usage.close();
   await run('context', 'add', 'here', '--config', config);
   const held = await run('account', 'edit', 'ci', '--role', 'release', '--config', config);
@@ -156,6 +161,14 @@ describe('the forms of lists', () => {
       expect(await linesOf(`jsonpath={.${key}[*]}`)).toHaveLength(items.length);
     },
   );
+
+  it('of who calls most have no name for calls of nobody known', async () => {
+    const told = async (...words: readonly string[]) =>
+      (await run('top', ...words, '--since', '3h', '--config', config)).out.trim().split(/\r?\n/);
+    expect(await told('accounts', '-o', 'name')).toEqual(['ci']);
+    expect(await told('accounts', '-o', 'csv')).toHaveLength(3);
+    expect(await told('routes', '-o', 'name')).toEqual(['ci', NO_ACCOUNT.name]);
+  });
 
   it('of events are documents and lines, and no names', async () => {
     const told = (words: string, form: string) =>

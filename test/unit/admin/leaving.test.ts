@@ -3,6 +3,7 @@ import { pageActivity } from '../../../src/admin/activity-page.ts';
 import { createTrails } from '../../../src/admin/trail/trails.ts';
 import type { AuditReader } from '../../../src/audit/port.ts';
 import { systemClock } from '../../../src/clock.ts';
+import { StoreUnavailable } from '../../../src/store/fault.ts';
 import { bossOf, openTrailBench, type TrailBench } from '../../support/trail-bench.ts';
 import { route } from '../decision/samples.ts';
 import { refusal } from './stores.ts';
@@ -84,5 +85,29 @@ describe('a long reading for somebody who leaves', () => {
       bench.admin.replayChange(leavingAfter(asked).actor, { operation, input });
     expect(await refusal(replayed(1))).toMatchObject({ code: 'unavailable' });
     expect((await replayed(100)).refuses.calls).toBe(20);
+  });
+
+  it('of recorded calls goes on for whoever comes back with the cursor, but not after a fault', async () => {
+    let pieces = 0;
+    let isAway = false;
+    const audit = {
+      search: async () => {
+        if (isAway) throw new StoreUnavailable('unreachable', null, 'away');
+        pieces += 1;
+        return { events: [], examined: 1, next: 'more', backToMs: 0 };
+      },
+    } as unknown as AuditReader;
+    const trails = createTrails({ audit, clock: systemClock, examinedMax: 4 });
+    const cursor = (await trails.read({ days: 7 }, bossOf)).next;
+    const leaving = trails.read({ days: 7, cursor }, leavingAfter(3).actor);
+    expect(await refusal(leaving)).toMatchObject({ code: 'unavailable' });
+    expect(pieces).toBe(6);
+    const { next, window } = await trails.read({ days: 7, cursor }, bossOf);
+    expect([next, window.examined, pieces]).toEqual([cursor, 10, 10]);
+    isAway = true;
+    await expect(trails.read({ days: 7, cursor }, bossOf)).rejects.toThrow('away');
+    expect(await refusal(trails.read({ days: 7, cursor }, bossOf))).toMatchObject({
+      code: 'invalid',
+    });
   });
 });
