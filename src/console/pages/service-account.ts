@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import type { Role, Team } from '../../account/model.ts';
 import type { AccountAnswer } from '../../admin/accounts.ts';
+import { timeInCursor } from '../../admin/activity-page.ts';
 import { bindingWords } from '../../admin/restriction.ts';
 import type { AccountView } from '../../admin/views.ts';
 import { doneNotice, nameIn, show } from '../answer.ts';
@@ -15,7 +16,7 @@ import { eventRows } from '../event-row.ts';
 import type { ConsoleContext, Env } from '../guard.ts';
 import { type Html, html, type Slot } from '../html.ts';
 import type { ConsoleParts } from '../parts.ts';
-import { ago, moment, spanWords, zone } from '../words.ts';
+import { ago, moment, secondWords, spanWords, zone } from '../words.ts';
 import { usageCard } from './account-usage.ts';
 
 const SECTION = '/service-accounts';
@@ -348,19 +349,26 @@ async function noticesCard(
 ): Promise<Slot> {
   const { visitor } = c.var;
   if (!honey || !visitor.may('sallyport:activity:read')) return '';
-  const { items } = await parts.control.administration.activityPage(visitor.actor, {
+  const { items, next } = await parts.control.administration.activityPage(visitor.actor, {
     ...{ account: { id }, phase: 'notice', limit: NOTICES },
   });
-  const nothing = 'Nobody has presented its token, as far as the log of notices reaches back.';
+  // A look ends after so many notices about whatever, and older ones may follow.
+  const back = next === null || items.length === NOTICES ? null : timeInCursor(next);
+  const nothing =
+    back === null
+      ? 'Nobody has presented its token, as far as the log of notices reaches back.'
+      : `Nobody has presented its token since ${secondWords(back)} UTC. Older notices were not looked at.`;
   const about = { caption: `Notices about ${name}`, stream: null, whenEmpty: nothing };
   const log =
     items.length === 0
       ? html`<p class="card-body quiet">${nothing}</p>`
       : logTable({ ...about, rows: eventRows(items) });
   const actions = html`<a class="button small" href="/activity?account=${name}&phase=notice">Search</a>`;
-  return card({ title: 'Notices', note: 'Who has presented its token.', actions }, log, {
-    bare: true,
-  });
+  const note =
+    back === null || items.length === 0
+      ? 'Who has presented its token.'
+      : `Who has presented its token since ${secondWords(back)} UTC. Older notices were not looked at.`;
+  return card({ title: 'Notices', note, actions }, log, { bare: true });
 }
 
 async function activityCard(

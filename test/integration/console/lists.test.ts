@@ -72,6 +72,20 @@ describe('lists of many accounts in the console', () => {
     const other = await page('/service-accounts/other-bait');
     expect(other).toContain('Nobody has presented its token');
     expect(other).not.toContain('192.0.2.77');
+    // A look that ended, as behind some thousand notices about others.
+    const { activityPage } = administration;
+    const place = JSON.stringify(['1', 'end', '2030-01-02T03:04:05.678Z']);
+    const next = Buffer.from(place).toString('base64url');
+    const cut: typeof activityPage = async (...asked) => ({
+      ...(await activityPage(...asked)),
+      next,
+    });
+    Object.assign(administration, { activityPage: cut });
+    const since =
+      'presented its token since 2030-01-02 03:04:05 UTC. Older notices were not looked at';
+    expect(await page('/service-accounts/other-bait')).toContain(`Nobody has ${since}`);
+    expect(await page('/service-accounts/bait')).toContain(`Who has ${since}`);
+    Object.assign(administration, { activityPage });
     for (const { name: gone } of [bait.account, { name: 'other-bait' }])
       await administration.deleteAccount(operator, { name: gone });
   });
@@ -90,7 +104,7 @@ describe('lists of many accounts in the console', () => {
     const { status, text } = await ada.post('/bulk/service-accounts', bulk);
     expect(status).toBe(200);
     expect(text).toMatch(/everything: it is let in nowhere<\/td>\s*<td[^>]*>3<\/td>/);
-    expect(text).toContain('Under way here');
+    expect(text).toContain('Other gates, and other workers of this one, are not asked.');
   });
 
   it('are not read on for a browser that has left', async () => {
