@@ -120,7 +120,7 @@ function useOf({ kind, lastUsedAt, calls, underWay }: Loser): string {
   return [
     ...(calls === null ? [] : [`${calls.count}${calls.isMore ? ' or more' : ''} calls in 24 h`]),
     // A gate of an earlier version does not say.
-    ...(underWay == null ? [] : [`${underWay} under way on the gate that was asked`]),
+    ...(underWay == null ? [] : [`${underWay} under way in the process that was asked`]),
     lastUsedAt === null ? 'never let in' : `last let in ${lastUsedAt}`,
   ].join(', ');
 }

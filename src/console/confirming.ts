@@ -128,7 +128,7 @@ export function previewNotices({ approval, abandoned }: ChangePreview): Html {
 
 /** Of what counts calls under way. */
 export const HERE =
-  'Under way here: calls that this gate serves now, streams and tunnels among them. Other gates are not asked.';
+  'Under way here: calls that the process which answers serves now, streams and tunnels among them. Other gates, and other workers of this one, are not asked.';
 
 /** What is known of the use of whoever would lose. */
 export const USE_COLUMNS = ['Calls in 24 hours', 'Under way here', 'Last let in'] as const;

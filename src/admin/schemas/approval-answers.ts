@@ -71,7 +71,7 @@ export const changePreview = component(
             .int()
             .nullable()
             .describe(
-              'Calls that the gate which answers is serving now, streams and tunnels among them; other gates are not asked. Null: not looked up.',
+              'Calls that the process which answers is serving now, streams and tunnels among them; other gates, and other workers of this one (`instance.workers`), are not asked. Null: not looked up.',
             ),
         }),
       )

@@ -77,7 +77,7 @@ async function useWords(
     ...(loser?.underWay == null
       ? []
       : [
-          html`Under way here: ${loser.underWay}, streams and tunnels among them; other gates are not asked.`,
+          html`Under way here: ${loser.underWay}, streams and tunnels among them; other gates, and other workers of this one, are not asked.`,
         ]),
   ];
   return notice('warn', html`<p>${words.map((one) => html`${one} `)}</p>`);
