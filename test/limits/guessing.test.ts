@@ -8,13 +8,13 @@ import { wholeLog } from '../support/whole-log.ts';
 import { call, fieldOf, guesses, type Place, statusOf, tally, until } from './caller.ts';
 
 const CONNECTIONS = 200;
-const PER_CONNECTION = 100;
+const PER_CONNECTION = 50;
 const GUESSES = CONNECTIONS * PER_CONNECTION;
 /** One connection's worth, before the flood: enough to count as guessing. */
 const FIRST = 100;
 const missing = redisMissing();
 
-describe('20,000 guessed tokens from one address', () => {
+describe('10,000 guessed tokens from one address', () => {
   let redis: RedisServer;
   let admin: RedisConnection;
   let upstream: RawUpstream;
