@@ -1,6 +1,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type AuditEvent, owner, startGateway, type TestGateway } from '../../support/gateway.ts';
+import { answerToWhoLeaves } from '../../support/leaving.ts';
 
 /**
  * Requests to the admin listener that do not come whole, and bytes behind those that do: one
@@ -104,6 +105,19 @@ it('a client that leaves in its upload is on record as gone', async () => {
     { phase: 'outcome', reason: 'client-aborted' },
   ]);
   expect(events[1]).not.toHaveProperty('status');
+  expectNoError();
+});
+
+it('what is asked by a client that leaves is not read on, and is on record as gone', async () => {
+  const answer = answerToWhoLeaves(gate.gateway.control!.administration, () => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    socket.on('error', () => {});
+    const line = 'GET /api/v1/who-can/matrix?permission=a:read HTTP/1.1';
+    socket.write(`${line}\r\nHost: a\r\n${authorization}\r\n`);
+    return { leave: () => socket.destroy() };
+  });
+  await expect(answer).rejects.toMatchObject({ code: 'unavailable' });
+  expect((await recorded(2))[1]).toMatchObject({ phase: 'outcome', reason: 'client-aborted' });
   expectNoError();
 });
 

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createControl } from '../../../src/admin/control.ts';
+import { type Control, createControl } from '../../../src/admin/control.ts';
 import { connectOwner, type RemoteControl } from '../../../src/admin/owner-client.ts';
 import {
   OWNER_LIMITS,
@@ -18,6 +18,7 @@ import type { Route } from '../../../src/decision/route.ts';
 import { ServedRegistry } from '../../../src/registry/served.ts';
 import { StoreInUse } from '../../../src/store/fault.ts';
 import { batchOf } from '../../support/audit-batch.ts';
+import { answerToWhoLeaves } from '../../support/leaving.ts';
 import { type Bench, openBench, owner, refusal } from './stores.ts';
 
 describe('the socket of an owner', () => {
@@ -26,6 +27,7 @@ describe('the socket of an owner', () => {
   let audit: AuditLog & AuditReader;
   let socket: OwnerSocket;
   let remote: RemoteControl;
+  let control: Control;
   const faults: unknown[] = [];
 
   beforeEach(async () => {
@@ -82,7 +84,7 @@ describe('the socket of an owner', () => {
     ];
     const served = new ServedRegistry({ folder, store: 'embedded', remembers: false });
     const parts = { store, served, audit, clock, instance: 'i-1' };
-    const control = createControl({ ...parts, routes: () => routes });
+    control = createControl({ ...parts, routes: () => routes });
     return openOwnerSocket({ dataDir: folder, control, onFault: (error) => faults.push(error) });
   }
 
@@ -211,6 +213,16 @@ describe('the socket of an owner', () => {
     const newest = await activityPage(owner, { account: { name: 'ci' }, limit: 1 });
     expect(newest.items).toEqual(events.slice(0, 1));
     expect((await activityPage(owner, { account: null })).items).toHaveLength(3);
+  });
+
+  it('reads no further for a client that has left', async () => {
+    const { administration } = remote.control;
+    await administration.createServiceAccount(owner, { name: 'ci', role: 'none' });
+    const answer = answerToWhoLeaves(control.administration, () => {
+      administration.accessMatrix(owner, { permission: 'a:read' }).catch(() => {});
+      return { leave: () => remote.close() };
+    });
+    await expect(answer).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   it('follows: what was, then what comes, each once', async () => {
