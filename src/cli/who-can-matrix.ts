@@ -2,6 +2,7 @@ import type { MatrixCell, MatrixPage, MatrixQuestion, MatrixRow } from '../admin
 import { CSV_LISTS, mustBeWhole } from '../admin/lists-csv.ts';
 import { type MatrixPlace, placeAfter } from '../admin/matrix-place.ts';
 import { UsageError } from './exit.ts';
+import { type Column, columnsOf, NOT_TOLD } from './matrix-columns.ts';
 import { type CommonOptions, given } from './options.ts';
 import { progressBar } from './progress.ts';
 import { type Reached, withReach } from './reach.ts';
@@ -120,11 +121,7 @@ function showCells(items: readonly MatrixRow[], applications: readonly string[])
   const names = items.map(({ account, standing }) =>
     standing === null ? account : account + STANDING[standing],
   );
-  const cellsOf = items.map(({ cells }) => new Map(cells.map((cell) => [cell.application, cell])));
-  const columns = applications.map((heading) => ({
-    heading,
-    cells: cellsOf.map((cells) => cellWords(cells.get(heading))),
-  }));
+  const columns = columnsOf(items, applications);
   const room = process.stdout.isTTY === true ? process.stdout.columns : Number.POSITIVE_INFINITY;
   for (const [index, block] of sideBySide(
     columns,
@@ -137,15 +134,8 @@ function showCells(items: readonly MatrixRow[], applications: readonly string[])
     );
   }
   note('a cell is the role that has the permission there; -: it is not allowed');
-}
-
-function cellWords(cell: MatrixCell | undefined): string {
-  return cell?.allowed === true ? cell.role : '-';
-}
-
-interface Column {
-  readonly heading: string;
-  readonly cells: readonly string[];
+  if (columns.some(({ cells }) => cells.includes(NOT_TOLD)))
+    note(`${NOT_TOLD}: not told, for accounts or applications changed meanwhile: ask again`);
 }
 
 /** Between two columns. */
