@@ -39,7 +39,7 @@ export async function makeRegistry(context: KeptContext, actor: AdminActor): Pro
   const { store, clock } = context;
   const served = servedBy(context);
   const servedBefore = served.held ? (served.id ?? 'unknown') : null;
-  const recorded = (id: string) => recordOf(context, actor, 'registry-made', id, null);
+  const recorded = (id: string) => eventOf(context, actor, 'registry-made', id, null);
   const made = await answered(() => store.initialise(newRoles(clock), recorded));
   const id = await identifyRegistry(context);
   if (!made || id === null)
@@ -71,7 +71,7 @@ export async function adoptRegistry(
     );
   const servedBefore = served.id === id ? null : served.id;
   served.adopt(id);
-  const record = recordOf(context, actor, 'registry-adopted', id, servedBefore);
+  const record = eventOf(context, actor, 'registry-adopted', id, servedBefore);
   return { id, servedBefore, notRecorded: await whyNotRecorded(context.store, record) };
 }
 
@@ -86,7 +86,7 @@ function servedBy({ served }: KeptContext): ServedRegistry {
   return served;
 }
 
-function recordOf(
+function eventOf(
   { clock, instance }: KeptContext,
   { id: actorId, name, kind, via }: AdminActor,
   type: 'registry-made' | 'registry-adopted',

@@ -89,19 +89,29 @@ function homeOfUser(): string {
 
 /** None where there is no file. Throws `UsageError`. */
 export function readContexts(file = contextsFile()): Contexts {
-  const stat = file === null ? undefined : statSync(file, { throwIfNoEntry: false });
-  if (file === null || stat === undefined) return { current: null, contexts: {} };
+  const written = file === null ? null : reached(file, () => textOf(file));
+  return file === null || written === null
+    ? { current: null, contexts: {} }
+    : contextsIn(written, file);
+}
+
+/** Null: there is no file. Throws `UsageError`, or the system's error. */
+function textOf(file: string): string | null {
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return null;
   mustBeOurs(file);
   const { folders, links } = wayTo(file);
   for (const link of links) mustBelongToUs(link, lstatSync(link));
   for (const folder of folders) mustBeOurs(folder);
-  let written: string;
+  return readBounded(file).text;
+}
+
+function reached<T>(file: string, work: () => T): T {
   try {
-    written = readBounded(file).text;
+    return work();
   } catch (error) {
-    throw new UsageError(`the contexts in ${file} cannot be read: it ${whyUnreadable(error)}`);
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`the contexts in ${file} cannot be reached: ${whyUnreadable(error)}`);
   }
-  return contextsIn(written, file);
 }
 
 const NEITHER =
@@ -124,26 +134,33 @@ function contextsIn(written: string, file: string): Contexts {
   );
 }
 
+/** Also where only root could mend what is in the way. */
+const ELSEWHERE = 'set XDG_CONFIG_HOME to a folder of yours';
+
 /** Whoever can write to it says to whom the next command sends a token. */
 function mustBeOurs(file: string): void {
   const stat = statSync(file);
   mustBelongToUs(file, stat);
-  const { mode } = stat;
+  const { mode, uid } = stat;
   // In such a folder nobody replaces what is another's; of a file it says nothing.
   const isSticky = stat.isDirectory() && (mode & 0o1000) !== 0;
   if ((mode & 0o022) === 0 || isSticky) return;
+  const user = process.getuid?.();
+  const mend = user === undefined || user === 0 || uid === user ? `chmod go-w ${file}` : ELSEWHERE;
   throw new UsageError(
-    `${file} can be written by other users, who could send your commands elsewhere: chmod go-w ${file}`,
+    `${file} can be written by other users, who could send your commands elsewhere: ${mend}`,
   );
 }
 
 /** Also a link: in a folder that is sticky, whoever it belongs to replaces it. */
-function mustBelongToUs(file: string, { uid }: Stats): void {
+function mustBelongToUs(file: string, stat: Stats): void {
   const user = process.getuid?.();
-  if (user !== undefined && uid !== user && uid !== 0)
-    throw new UsageError(
-      `${file} belongs to another user, who would say where commands go: chown it to yours`,
-    );
+  if (user === undefined || stat.uid === user || stat.uid === 0) return;
+  // What follows a link leaves the link as it is, as `chown` does.
+  const mend = stat.isSymbolicLink() ? 'remove the link and make it anew' : 'have it given to you';
+  throw new UsageError(
+    `${file} belongs to another user, who would say where commands go: ${mend}, or ${ELSEWHERE}`,
+  );
 }
 
 /**
@@ -156,10 +173,12 @@ export function changeContexts(
 ): void {
   if (named === null)
     throw new UsageError('there is no place for contexts: set HOME to an absolute path');
-  mkdirSync(dirname(named), { recursive: true, mode: 0o700 });
-  const there = statSync(named, { throwIfNoEntry: false });
-  // A link to where somebody keeps such files stays one; native: `..` in it is the system's.
-  const file = there === undefined ? named : realpathSync.native(named);
+  const file = reached(named, () => {
+    mkdirSync(dirname(named), { recursive: true, mode: 0o700 });
+    const there = statSync(named, { throwIfNoEntry: false });
+    // A link to where somebody keeps such files stays one; native: `..` in it is the system's.
+    return there === undefined ? named : realpathSync.native(named);
+  });
   const lock = `${file}.lock`;
   let descriptor: number;
   try {

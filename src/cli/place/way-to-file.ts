@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
+import { UsageError } from '../exit.ts';
 
 /** Links that are followed, as many as Linux follows. */
 const LINKS_MOST = 40;
@@ -13,32 +14,31 @@ export interface WayToFile {
 
 /**
  * Name by name, as the system goes: `..` leaves the folder that was reached, also by a link, and
- * not the one that is written before it.
+ * not the one that is written before it. From the first link on, every folder that a name is looked
+ * up in counts: also those of plain names that follow the link.
  *
- * Throws the system's error; the path must be absolute, and there.
+ * Throws the system's error, or `UsageError`; the path must be absolute, and there.
  */
 export function wayTo(file: string): WayToFile {
   const [folders, links] = [new Set<string>(), new Set<string>()];
-  const names = namesIn(file, false);
+  const names = namesIn(file);
   let [at, followed] = ['/', 0];
-  for (let next = names.shift(); next !== undefined; next = names.shift()) {
-    const { name, linked } = next;
+  for (let name = names.shift(); name !== undefined; name = names.shift()) {
     const found = join(at, name);
     const isLink = lstatSync(found).isSymbolicLink();
-    if (isLink || (linked && name !== '..')) folders.add(at);
+    if (isLink || (followed > 0 && name !== '..')) folders.add(at);
     if (isLink) {
       links.add(found);
       followed += 1;
-      if (followed > LINKS_MOST) throw new Error(`${file} is behind too many links`);
+      if (followed > LINKS_MOST) throw new UsageError(`${file} is behind too many links`);
       const target = readlinkSync(found);
-      names.unshift(...namesIn(target, true));
+      names.unshift(...namesIn(target));
       if (isAbsolute(target)) at = '/';
     } else at = found;
   }
   return { folders: folders.add(dirname(at)), links };
 }
 
-function namesIn(path: string, linked: boolean): { name: string; linked: boolean }[] {
-  const names = path.split('/').filter((name) => name !== '' && name !== '.');
-  return names.map((name) => ({ name, linked }));
+function namesIn(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.');
 }

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { UsageError } from '../../../src/cli/exit.ts';
 import {
   changeContexts,
   contextsFile as placed,
@@ -191,6 +192,29 @@ describe('the file of contexts', () => {
     expect(readFileSync(join(folder, 'kept/real.yaml'), 'utf8')).toContain('current: local');
   });
 
+  it('is refused where others can write to a linked folder that plain names follow', () => {
+    kept();
+    const [config, moved] = [join(folder, 'config'), join(folder, 'moved')];
+    renameSync(config, moved);
+    symlinkSync('moved', config);
+    expect(readContexts().contexts).toHaveProperty('local');
+    // Only above the folder of contexts, which is closed.
+    chmodSync(moved, 0o777);
+    expect(() => readContexts()).toThrow(`${moved} can be written by other users`);
+    expect(() => kept('local')).toThrow(`${moved} can be written by other users`);
+  });
+
+  it('is named where its links go in a circle', () => {
+    kept();
+    const file = contextsFile();
+    rmSync(file);
+    symlinkSync('contexts.yaml', file);
+    for (const use of [() => readContexts(), () => kept()]) {
+      expect(use).toThrow(UsageError);
+      expect(use).toThrow(`${file} cannot be reached: the symbolic links go in a circle`);
+    }
+  });
+
   it('is refused behind a link of another user', (ctx) => {
     if (process.getuid?.() !== 0) ctx.skip('only root gives a link to another user');
     kept();
@@ -199,7 +223,9 @@ describe('the file of contexts', () => {
     symlinkSync(join(folder, 'real.yaml'), file);
     expect(readContexts().contexts).toHaveProperty('local');
     lchownSync(file, 65_534, 65_534);
-    expect(() => readContexts()).toThrow(`${file} belongs to another user`);
+    expect(() => readContexts()).toThrow(
+      `${file} belongs to another user, who would say where commands go: remove the link`,
+    );
   });
 
   it('takes one change at a time', () => {
