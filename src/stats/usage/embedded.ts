@@ -53,7 +53,12 @@ export class EmbeddedUsage implements UsageStore {
     this.#database = openDatabase(path, MIGRATIONS);
     // A power cut may cost the last minutes; the calls beside which this is written must not wait
     // for it.
-    this.#database.exec(`PRAGMA synchronous=OFF; ${REVISIONS}`);
+    try {
+      guarded(path, () => this.#database.exec(`PRAGMA synchronous=OFF; ${REVISIONS}`));
+    } catch (fault) {
+      this.#database.close();
+      throw fault;
+    }
   }
 
   async writeMinute(minute: number, instance: string, texts: UsageTexts): Promise<void> {
@@ -113,6 +118,7 @@ export class EmbeddedUsage implements UsageStore {
     );
   }
 
+  /** All subjects are written in one step: what is told of one holds for each. */
   async hourStates(first: number, last: number): Promise<readonly HourState[]> {
     const states: HourState[] = [];
     guarded(this.#path, () => {
