@@ -9,7 +9,6 @@ import {
   type UsageHours,
   type UsageText,
   type UsageTexts,
-  type Written,
 } from './port.ts';
 import { KEPT, SUBJECTS, type Subject } from './table.ts';
 import { decodeTable, encodeTable } from './text.ts';
@@ -71,7 +70,7 @@ export class UsageHourMaker {
   async #make({ hour, written }: HourState): Promise<void> {
     const { store } = this.#options;
     const texts: Partial<Record<Subject, string>> = {};
-    for (const subject of SUBJECTS) texts[subject] = await this.#madeOf(subject, hour, written);
+    for (const subject of SUBJECTS) texts[subject] = await this.#madeOf(subject, hour);
     await store.writeHour(hour, texts as UsageTexts, written);
   }
 
@@ -79,9 +78,10 @@ export class UsageHourMaker {
    * The minutes are put together on the way: each was read for the hour anyhow. But not where
    * another version can read more of them than this one.
    */
-  async #madeOf(subject: Subject, hour: number, written: Written): Promise<string> {
+  async #madeOf(subject: Subject, hour: number): Promise<string> {
     const { store } = this.#options;
     const all = new UsageMerger(KEPT[subject]);
+    const [before] = await store.hourStates(hour, hour, subject);
     const texts = await store.minutes(subject, hour);
     const shared: UsageText[] = [];
     let isRead = true;
@@ -96,7 +96,7 @@ export class UsageHourMaker {
       shared.push({ at, text: await encodeTable(minute.table()) });
     }
     if (isRead && shared.length < texts.length)
-      await store.writeShared(subject, hour, shared, written);
+      await store.writeShared(subject, hour, shared, before!.written);
     return encodeTable(all.table());
   }
 }

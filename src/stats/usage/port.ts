@@ -59,12 +59,17 @@ export interface UsageReader {
 
 /** What an hour is made with. */
 export interface UsageHours extends UsageReader {
-  hourStates(first: number, last: number): Promise<readonly HourState[]>;
+  /**
+   * What was written of one subject, or at least of every one. Where instances write at the same
+   * time, the last writing of each subject may be that of another instance.
+   */
+  hourStates(first: number, last: number, of?: Subject): Promise<readonly HourState[]>;
   /** Replaces what there is of that hour. @param from what was written before it was read */
   writeHour(hour: number, texts: UsageTexts, from: Written): Promise<void>;
   /**
    * Replaces the minutes of an hour that were put together of several instances. They are read in
    * the place of these until something more of that hour is written.
+   * @param from what was written of that subject before it was read
    */
   writeShared(
     of: Subject,

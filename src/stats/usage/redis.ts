@@ -51,25 +51,16 @@ export class RedisUsage implements UsageStore {
 
   async writeHour(hour: number, texts: UsageTexts, from: Written): Promise<void> {
     const day = Math.floor(hour / DAY_HOURS);
-    await this.#connection.pipeline(
-      SUBJECTS.flatMap((of): RedisCommand[] => {
-        const key = usageHoursKey(this.#prefix, of, day);
-        const [minutes, revision] = fromFieldsOf(hour);
-        return [
-          [
-            'HSET',
-            key,
-            String(hour),
-            texts[of],
-            minutes,
-            from.minutes,
-            revision,
-            from.revision ?? '',
-          ],
-          ['PEXPIRE', key, HOURS_MS],
-        ];
-      }),
-    );
+    const [minutes, revision] = fromFieldsOf(hour);
+    const made = [minutes, from.minutes, revision, from.revision ?? ''];
+    // One after the other, as the minutes: an hour that is half written is made again.
+    for (const of of SUBJECTS) {
+      const key = usageHoursKey(this.#prefix, of, day);
+      await this.#connection.pipeline([
+        ['HSET', key, String(hour), texts[of], ...made],
+        ['PEXPIRE', key, HOURS_MS],
+      ]);
+    }
   }
 
   async writeShared(
@@ -119,9 +110,12 @@ export class RedisUsage implements UsageStore {
     return found;
   }
 
-  async hourStates(first: number, last: number): Promise<readonly HourState[]> {
-    // Written last: whatever it tells of is there for the others too.
-    const of = SUBJECTS.at(-1)!;
+  /** Unless one is asked for, of what is written last: it is there for the others too. */
+  async hourStates(
+    first: number,
+    last: number,
+    of: Subject = SUBJECTS.at(-1)!,
+  ): Promise<readonly HourState[]> {
     const hours = hoursOf(first, last);
     const replies = await this.#connection.pipeline(
       hours.flatMap((hour): RedisCommand[] => [

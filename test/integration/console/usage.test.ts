@@ -204,6 +204,28 @@ describe.each(['embedded', 'redis'] as const)('who called, in the %s store', (ki
     expect(writes).toEqual([old, old]);
   });
 
+  // An embedded store writes all subjects in one step.
+  if (kind === 'redis')
+    it('is put together where two instances wrote across', async () => {
+      const old = hour - 7;
+      const write = async (of: UsageStore, instance: string) =>
+        of.writeMinute(old * 60, instance, await textsOf({ ci: 1 }));
+      let isFirst = true;
+      const pipeline: RedisConnection['pipeline'] = async (commands) => {
+        const replies = await gate.pipeline(commands);
+        if (isFirst) {
+          isFirst = false;
+          await write(store, 'one');
+        }
+        return replies;
+      };
+      await write(new RedisUsage({ ...gate, pipeline }, 'sallyport'), 'two');
+      for (const subject of SUBJECTS) expect(await reader.minutes(subject, old)).toHaveLength(2);
+      await maker(store).look();
+      for (const subject of SUBJECTS) expect(await reader.minutes(subject, old)).toHaveLength(1);
+      expect(await callsOf('minute', old * 60, old * 60)).toEqual([[old * 60, { ci: 2 }]]);
+    });
+
   it('is not made into an hour before its last minutes can be there', async () => {
     const now = hour + 1;
     await store.writeMinute(now * 60, 'one', await textsOf({ ci: 1 }));
