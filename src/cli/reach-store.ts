@@ -44,6 +44,8 @@ export async function reachStore(
     any: purpose === 'any',
     note,
   });
+  // An embedded store has one gate, and a file with routes is its.
+  const isOnlyGate = config.store.kind === 'embedded' && gate.routes.length > 0;
   const control = createControl({
     ...stores,
     clock: systemClock,
@@ -52,7 +54,7 @@ export async function reachStore(
     routes: () => gate.routes,
     webhooks: deskOf(config),
     approvals: approvalsOf(() => config),
-    identityRoles: () => identityRolesIn([config, gate]),
+    identityRoles: () => identityRolesIn([config, gate], isOnlyGate),
   });
   return { control, actor, config, place, token: null, close: () => stores.close() };
 }

@@ -1,4 +1,4 @@
-import { identityRolesOf } from '../admin/advice/identity-roles.ts';
+import { identityRolesIn } from '../admin/advice/identity-roles.ts';
 import { approvalsOf } from '../admin/approvals/configured.ts';
 import type { AdminContext } from '../admin/context.ts';
 import { type Control, createControl } from '../admin/control.ts';
@@ -53,7 +53,8 @@ export async function openAdministration(
     ...adminContext(gate, registry.replica, managed.store),
     usage: parts.usage,
     underWay: (accounts) => registry.openCalls.countsOf(accounts),
-    identityRoles: () => identityRolesOf(gate.state.config),
+    // Whose store is not its alone may have gates beside it that people sign in at.
+    identityRoles: () => identityRolesIn([gate.state.config], stores.isOwner),
     served: stores.served,
     audit: managed.audit,
     routes: () => gate.state.config.routes,

@@ -132,9 +132,9 @@ async function judgeUse(
     const page: AccountPage = await reading(() => store.accounts({ cursor, limit: PAGE }));
     for (const [at, account] of page.items.entries()) {
       if (at % AT_ONCE === 0) await turn();
-      const used = use.take(account, fold.accounts.get(account.id) ?? null);
-      found.add(advice.of(used));
-      if (advice.isJudged(account) && younger.account(account)) changedAccounts += 1;
+      const isYoung = younger.account(account);
+      found.add(advice.of(use.take(account, fold.accounts.get(account.id) ?? null, isYoung)));
+      if (advice.isJudged(account) && isYoung) changedAccounts += 1;
     }
     accounts += page.items.length;
     damaged += page.damaged.length;

@@ -10,16 +10,23 @@ import type { RegistryUse, Uses } from './usage.ts';
 const NARROWED_MAX = 20;
 
 const SIGN_IN_UNKNOWN =
-  'People may get it at their sign-in: no configuration that was read here has an `identity` provider (--routes names that of a gate).';
+  'People may get it at their sign-in: no configuration that was read here has an `identity` provider (name the gate’s configuration with --routes).';
 
 /** What is worth a look about a role, by the calls that it decided. */
 export function adviceOnRole(role: Role, use: RegistryUse): readonly Finding[] {
-  const found = ofRole(role, use);
-  if (use.knowsSignIn) return found;
-  return found.map((one) => {
-    const details = [...one.evidence.details, SIGN_IN_UNKNOWN];
+  const doubts = [...youngHolders(role, use), ...(use.knowsSignIn ? [] : [SIGN_IN_UNKNOWN])];
+  return ofRole(role, use).map((one) => {
+    const details = [...one.evidence.details, ...doubts];
     return { ...one, evidence: { ...one.evidence, details } };
   });
+}
+
+function youngHolders({ name }: Role, use: RegistryUse): readonly string[] {
+  const young = use.heldByYoung.get(name) ?? 0;
+  if (young === 0) return [];
+  return [
+    `${young} of the ${use.held.get(name)} accounts that have it ${young === 1 ? 'was' : 'were'} made or given other rights in that time, and may come to use more.`,
+  ];
 }
 
 function ofRole(role: Role, use: RegistryUse): readonly Finding[] {
@@ -39,6 +46,8 @@ function ofRole(role: Role, use: RegistryUse): readonly Finding[] {
         prepared.withoutRole(role),
       ),
     ];
+  // What all of them have from yesterday, none can have used all along.
+  if (holders === use.heldByYoung.get(role.name)) return [];
   const used = use.roles.get(role.name) ?? new Map<string, Uses>();
   const proxied = role.permissions.filter((pattern) => !isOwn(pattern));
   if (used.size === 0) return proxied.length === 0 ? [] : [neverDecided(role, holders)];

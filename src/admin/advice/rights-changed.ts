@@ -17,8 +17,9 @@ type Judged = Pick<Account | Role | Team, 'version' | 'createdAt' | 'updatedAt'>
 
 /**
  * Whose rights were changed since a moment, by the history of administrative changes: what was
- * given in the meantime cannot have been used all along. A new token, a description, networks and
- * an expiry give nothing; but who had no token, or was out of time, could not call before.
+ * given in the meantime cannot have been used all along. A new token, a description and an expiry
+ * give nothing; but who had no token, was out of time, or was held to other networks or another
+ * certificate, could not call before, or not from there.
  */
 export class RightsChanged {
   readonly #since: string;
@@ -137,5 +138,13 @@ function isOfRights({ target, before, after, time }: MadeChange): boolean {
   if (decide.some(differs)) return true;
   const { tokenCreatedAt, expiresAt } = before;
   if (tokenCreatedAt === null && differs('tokenCreatedAt')) return true;
-  return typeof expiresAt === 'string' && expiresAt <= time && differs('expiresAt');
+  if (typeof expiresAt === 'string' && expiresAt <= time && differs('expiresAt')) return true;
+  if (before.boundTo !== undefined && differs('boundTo')) return true;
+  return isWidened(before.allowedNetworks, after.allowedNetworks);
+}
+
+/** Some network is new in the list, or there is none any more. */
+function isWidened(before: unknown, after: unknown): boolean {
+  if (!Array.isArray(before)) return false;
+  return !Array.isArray(after) || after.some((one) => !before.includes(one));
 }

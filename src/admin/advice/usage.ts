@@ -44,6 +44,8 @@ export class RegistryUse {
   readonly applications = new Map<string, Uses>();
   /** Roles that service accounts have, and those that people and baits have. */
   readonly held = new Map<string, number>();
+  /** Of the service accounts, those whose rights were changed since the record begins. */
+  readonly heldByYoung = new Map<string, number>();
   readonly heldByPeople = new Set<string>();
   readonly heldByBaits = new Set<string>();
   /** Of each team, the roles of its members in it with their default roles. */
@@ -70,9 +72,9 @@ export class RegistryUse {
     for (const role of roles ?? []) this.heldByPeople.add(role);
   }
 
-  take(account: Account, trail: AccountTrail | null): AccountUse {
+  take(account: Account, trail: AccountTrail | null, isYoung: boolean): AccountUse {
     const principal = compilePrincipal(account);
-    this.#hold(account);
+    this.#hold(account, isYoung);
     const groups = trail?.groups ?? [];
     const applications = new Set(groups.flatMap((group) => group.applications ?? []));
     for (const group of groups)
@@ -110,11 +112,13 @@ export class RegistryUse {
     }
   }
 
-  #hold({ kind, honey, role, teams, grants }: Account): void {
+  #hold({ kind, honey, role, teams, grants }: Account, isYoung: boolean): void {
     const roles = new Set([role, ...[...teams, ...grants].map((entry) => entry.role)]);
     if (honey === true) for (const one of roles) this.heldByBaits.add(one);
     else if (kind === 'user') for (const one of roles) this.heldByPeople.add(one);
-    else for (const one of roles) this.held.set(one, (this.held.get(one) ?? 0) + 1);
+    else
+      for (const held of isYoung ? [this.held, this.heldByYoung] : [this.held])
+        for (const one of roles) held.set(one, (held.get(one) ?? 0) + 1);
     for (const { team, role: inTeam } of teams) {
       const pairs = this.members.get(team) ?? new Map();
       this.members.set(team, pairs.set(`${inTeam} ${role}`, [inTeam, role]));

@@ -169,7 +169,7 @@ export const advice = component(
     changed: z
       .object({ accounts: count, roles: count, teams: count })
       .describe(
-        'Whose rights were changed in that time (made, imported, activated, another role, grant, team, permission or application): nothing is said of what it did not use. Where more than 50,000 changes were made, some cannot be read, or none of its own is found, also who was edited otherwise.',
+        'Whose rights were changed in that time (made, imported, activated, another role, grant, team, permission or application, or let in from where it was shut out): nothing is said of what it did not use, nor of roles that only such accounts have. Where more than 50,000 changes were made, some cannot be read, or none of its own is found, any edit counts as a change of rights.',
       ),
     counts: z
       .object(Object.fromEntries(FINDING_KINDS.map((kind) => [kind, count])))

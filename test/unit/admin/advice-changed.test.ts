@@ -20,9 +20,37 @@ const READ = route({
 const DAY_MS = 86_400_000;
 
 /** Edited within the time that is looked at, and may do what it did. */
-const AS_BEFORE = ['described', 'held-to-networks', 'prolonged', 'rotated'];
+const AS_BEFORE = [
+  'bound',
+  'described',
+  'held-to-fewer',
+  'held-to-networks',
+  'prolonged',
+  'rotated',
+];
 /** Given something within that time. */
-const GIVEN = ['activated', 'granted', 'joined', 'out-of-time', 'promoted', 'without-token'];
+const GIVEN = [
+  ...[
+    'activated',
+    'bound-otherwise',
+    'elsewhere',
+    'everywhere',
+    'granted',
+    'joined',
+    'out-of-time',
+  ],
+  ...['promoted', 'unbound', 'without-token'],
+];
+const [HERE, THERE] = ['192.0.2.0/24', '198.51.100.0/24'];
+const CERTIFICATE = { subject: 'CN=one' };
+/** To what some were held before. */
+const HELD: Readonly<Record<string, object>> = {
+  'held-to-fewer': { allowedNetworks: [HERE, THERE] },
+  elsewhere: { allowedNetworks: [HERE] },
+  everywhere: { allowedNetworks: [HERE] },
+  'bound-otherwise': { boundTo: CERTIFICATE },
+  unbound: { boundTo: CERTIFICATE },
+};
 
 describe.each(TRAIL_STORES)('what was given since the record begins, on the %s store', (kind) => {
   let bench: TrailBench | null = null;
@@ -47,7 +75,7 @@ describe.each(TRAIL_STORES)('what was given since the record begins, on the %s s
       const { account } =
         name === 'without-token'
           ? await admin.declareServiceAccount(bossOf, { name, role })
-          : await admin.createServiceAccount(bossOf, { name, role, expiresAt });
+          : await admin.createServiceAccount(bossOf, { name, role, expiresAt, ...HELD[name] });
       accounts.set(name, account);
     }
     await admin.deactivateAccount(bossOf, { name: 'activated', kind: 'service' });
@@ -64,7 +92,13 @@ describe.each(TRAIL_STORES)('what was given since the record begins, on the %s s
       admin.editAccount(bossOf, { name, kind: 'service', ...more });
     await admin.rotateToken(bossOf, { name: 'rotated' });
     await edit('described', { description: 'Reads' });
-    await edit('held-to-networks', { allowedNetworks: ['192.0.2.0/24'] });
+    await edit('held-to-networks', { allowedNetworks: [HERE] });
+    await edit('held-to-fewer', { allowedNetworks: [THERE] });
+    await edit('elsewhere', { allowedNetworks: [HERE, THERE] });
+    await edit('everywhere', { allowedNetworks: null });
+    await edit('bound', { boundTo: CERTIFICATE });
+    await edit('bound-otherwise', { boundTo: { subject: 'CN=two' } });
+    await edit('unbound', { boundTo: null });
     await edit('prolonged', { expiresAt: at(180) });
     await admin.editRole(bossOf, { name: 'owner', description: 'Owns' });
     await edit('activated', { status: 'active' });

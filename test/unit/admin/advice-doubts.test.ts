@@ -69,6 +69,19 @@ describe('what advice leaves alone', () => {
     expect(adviceWords(advice).join(' ')).toContain('rights in that time: 1 account, 1 role.');
   });
 
+  it('is a role that all have from yesterday, and says of one that some have so', async () => {
+    const { admin, clock } = bench;
+    await admin.createRole(bossOf, { name: 'lately', permissions: ['apps:read', 'x:y'] });
+    await calls(Date.now());
+    clock.aheadMs = 3 * DAY_MS;
+    await admin.createServiceAccount(bossOf, { name: 'new', role: 'lately' });
+    await admin.grantRole(bossOf, { name: 'new', application: 'erp', role: 'writer' });
+    expect(await found('lately')).toEqual([]);
+    const { items } = await admin.advise(bossOf, {});
+    const wide = items.find(({ kind }) => kind === 'permissions-wide');
+    expect(wide?.evidence.details.join(' ')).toContain('1 of the 2 accounts that have it was made');
+  });
+
   it('is everything, while there are records that it cannot read, and says so', async () => {
     const { admin, clock } = bench;
     const nowMs = Date.now();

@@ -141,8 +141,9 @@ describe.each(TRAIL_STORES)('what is worth a look, on the %s store', (kind) => {
   });
 
   it('says of roles that people may get them, where no file tells who signs in', async () => {
-    const doubts = async (files: readonly Pick<Config, 'identity'>[]) => {
-      const admin = bench!.adminOf(undefined, { identityRoles: () => identityRolesIn(files) });
+    const doubts = async (files: readonly Pick<Config, 'identity'>[], isAll = false) => {
+      const identityRoles = () => identityRolesIn(files, isAll);
+      const admin = bench!.adminOf(undefined, { identityRoles });
       const { items } = await admin.advise(bossOf, {});
       return items.filter(({ evidence }) => evidence.details.join().includes('at their sign-in'));
     };
@@ -152,6 +153,7 @@ describe.each(TRAIL_STORES)('what is worth a look, on the %s store', (kind) => {
       new Set(['permissions-unused', 'permissions-wide', 'role-unused']),
     );
     expect(await doubts([without, { identity }])).toEqual([]);
+    expect(await doubts([without], true)).toEqual([]);
   });
 
   it('proposes nothing that would have refused a recorded call, and declares just that', async () => {
