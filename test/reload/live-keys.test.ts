@@ -720,27 +720,11 @@ const SHOWN: Readonly<Record<string, string>> = {
   'routes.*.audit': 'read beside `errors`, from the same route, by each call',
 };
 
-/** So many gates are looked at at one time: most looks wait for something. */
-const STAGES = 3;
-const stages: Stage[] = [];
-const free: Stage[] = [];
-const waiting: ((stage: Stage) => void)[] = [];
+let stage: Stage;
 beforeAll(async () => {
-  for (let n = 0; n < STAGES; n += 1) stages.push(await openStage());
-  free.push(...stages);
+  stage = await openStage();
 }, 60_000);
-afterAll(async () => {
-  for (const stage of stages) await closeStage(stage);
-});
-
-async function onStage(work: (stage: Stage) => Promise<void>): Promise<void> {
-  const stage = free.pop() ?? (await new Promise<Stage>((resolve) => waiting.push(resolve)));
-  await work(stage).finally(() => {
-    const next = waiting.shift();
-    if (next === undefined) free.push(stage);
-    else next(stage);
-  });
-}
+afterAll(() => closeStage(stage));
 
 const live = keysOf(configSchema).filter(
   (key) => countsOf(configSchema, key.split('.')) === 'live',
@@ -752,18 +736,15 @@ it('has a look for every key that a reload is said to change', () => {
   expect(known.filter((key) => !live.includes(key))).toEqual([]);
 });
 
-it.concurrent.each(Object.keys(PROBES))('takes over %s by a reload', (key) =>
-  onStage(async (stage) => {
-    const { before = {}, after, look, was, is } = PROBES[key]!;
-    stage.reload(before);
-    if (was !== undefined) expect(await look(stage)).toEqual(was);
-    stage.reload(after);
-    expect(await look(stage)).toEqual(is);
-  }),
-);
+it.each(Object.keys(PROBES))('takes over %s by a reload', async (key) => {
+  const { before = {}, after, look, was, is } = PROBES[key]!;
+  stage.reload(before);
+  if (was !== undefined) expect(await look(stage)).toEqual(was);
+  stage.reload(after);
+  expect(await look(stage)).toEqual(is);
+});
 
 it('ends by the deadlines that the last reload gave', async () => {
-  const [stage] = stages as [Stage];
   stage.reload({ 'instance.lameDuckMs': 3_600_000, 'instance.drainMs': 3_600_000 });
   stage.reload({ 'instance.lameDuckMs': 0, 'instance.drainMs': 100 });
   const hanging = stage.call('/echo/hang').catch(() => null);
