@@ -30,17 +30,22 @@ const CHAPTERS: readonly Chapter[] = [
     given: 'export PATH="$clone/bin:$PATH"; cp my.token leaked.txt',
     keepsDev: true,
   },
+  { document: 'docs/COMMAND-LINE.md', given: 'export PATH="$clone/bin:$PATH"', keepsDev: true },
   { document: 'README.md', from: 'clone' },
   { document: 'docs/REDIS.md', from: 'gate' },
   { document: 'config/redis/README.md', from: 'clone' },
   { document: 'docs/KUBERNETES.md', from: 'clone' },
   { document: 'docs/IMAGE.md' },
+  { document: 'docs/WEBHOOKS.md' },
 ];
 
 /** Blocks with such a line need what is not here. */
 const ELSEWHERE: readonly (readonly [line: RegExp, why: string])[] = [
   [/^docker/m, 'a Docker engine and a registry of images: npm run prove -- docker'],
   [/^(kubectl|helm)/m, 'a cluster'],
+  [/gate\.example/, 'gates of yours'],
+  [/~\/\.(bashrc|zshrc)/, 'files of your shell'],
+  [/sallyport webhook test/, 'a receiver of yours: test/processes/webhooks'],
 ];
 
 /** What must have been said by whatever was run: to curl, a refused call is no failure. */
