@@ -172,6 +172,11 @@ async function concernedBy(
   return { count: count + changed.size + others.length, accounts };
 }
 
+function byLastUse(one: Loser, other: Loser): number {
+  const [a, b] = [one.lastUsedAt ?? '', other.lastUsedAt ?? ''];
+  return a === b ? 0 : a < b ? 1 : -1;
+}
+
 /** With last uses, and calls where the actor may see them; most calls first. */
 async function withUse(
   context: AdminContext,
@@ -191,10 +196,8 @@ async function withUse(
     await turn();
     used.push(...(await Promise.all(losers.slice(start, start + AT_ONCE).map(withLastUse))));
   }
-  // Of more than can be shown, those who were there last.
-  const latest = used
-    .sort((a, b) => ((a.lastUsedAt ?? '') < (b.lastUsedAt ?? '') ? 1 : -1))
-    .slice(0, LIMITS.losers);
+  // Of more than can be shown, those who were there last; of those who never were, the first.
+  const latest = used.sort(byLastUse).slice(0, LIMITS.losers);
   if (!maySee || audit === undefined) return latest;
   const sinceMs = context.clock.wallMs() - DAY_MS;
   const underWay = context.underWay?.(new Set(latest.map(({ id }) => id)));
