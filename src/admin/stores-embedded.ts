@@ -8,7 +8,7 @@ import { EMBEDDED_FILES } from './embedded-files.ts';
 import { openFolderRegistry, servedIn } from './folder-registry.ts';
 import { prepareForMarker } from './marker-folder.ts';
 import { auditLimits } from './store-settings.ts';
-import { type OpenOptions, type OpenStores, scanOf } from './stores-port.ts';
+import { lateReader, type OpenOptions, type OpenStores } from './stores-port.ts';
 
 /** The registry of a data folder. */
 export async function openEmbedded(
@@ -47,12 +47,7 @@ function lazily(open: () => Promise<AuditLog & AuditReader>): AuditReader {
     return opened;
   };
   return {
-    activity: async (query) => (await reader()).activity(query),
-    tail: async (query) => (await reader()).tail(query),
-    noticesAfter: async (after, limit) => (await reader()).noticesAfter(after, limit),
-    record: scanOf(reader),
-    search: async (query) => (await reader()).search(query),
-    oldestMs: async () => (await reader()).oldestMs(),
+    ...lateReader(reader),
     close: async () => {
       if (opened !== null) await (await opened).close();
     },

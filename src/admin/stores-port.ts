@@ -28,8 +28,21 @@ export interface OpenOptions {
   note(line: string): void;
 }
 
-/** A reader of the record that is opened when it is first asked for. */
-export function scanOf(reader: () => Promise<AuditReader>): AuditReader['record'] {
+/** A reader of the record that is opened when it is first asked for: most commands never do. */
+export function lateReader(
+  reader: () => Promise<AuditReader>,
+): Omit<AuditReader, 'close' | 'reindex'> {
+  return {
+    activity: async (query) => (await reader()).activity(query),
+    tail: async (query) => (await reader()).tail(query),
+    noticesAfter: async (after, limit) => (await reader()).noticesAfter(after, limit),
+    record: scanOf(reader),
+    search: async (query) => (await reader()).search(query),
+    oldestMs: async () => (await reader()).oldestMs(),
+  };
+}
+
+function scanOf(reader: () => Promise<AuditReader>): AuditReader['record'] {
   return {
     scan: async (query) => (await reader()).record.scan(query),
     size: async () => (await reader()).record.size(),

@@ -6,7 +6,7 @@ import { ServedRegistry } from '../registry/served.ts';
 import { RedisUsage } from '../stats/usage/redis.ts';
 import { connectRedis, type RedisConnection } from '../store/redis.ts';
 import { redisSettings } from './store-settings.ts';
-import { type OpenStores, scanOf } from './stores-port.ts';
+import { lateReader, type OpenStores } from './stores-port.ts';
 
 /** How long the first connection to Redis may take. */
 const REDIS_READY_MS = 3_000;
@@ -67,12 +67,7 @@ export async function openRedis(
     published: new RedisPublished(connection, redis.keyPrefix),
     usage: new RedisUsage(connection, redis.keyPrefix),
     audit: {
-      activity: async (query) => (await reader()).activity(query),
-      tail: async (query) => (await reader()).tail(query),
-      noticesAfter: async (after, limit) => (await reader()).noticesAfter(after, limit),
-      record: scanOf(reader),
-      search: async (query) => (await reader()).search(query),
-      oldestMs: async () => (await reader()).oldestMs(),
+      ...lateReader(reader),
       reindex: async (query) => {
         const { activityPerAccount: perAccount, activityMaxBytes: maxBytes } = config.audit;
         const { days } = config.audit.retention;
